@@ -1,0 +1,6 @@
+//! The wish, and whether it is sound.
+
+pub mod crd;
+pub mod spec;
+pub mod status;
+pub use spec::*;

@@ -1,0 +1,137 @@
+//! The wish, as the user writes it: one specification, composed of those of the components.
+
+use std::collections::BTreeMap;
+
+use kube::{
+    CustomResource, KubeSchema,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::status::Status;
+use crate::components::{database::Database, gateway::Gateway, registry::Registry, services::Service};
+use crate::kit::fields::NamedRef;
+
+/// A microservice application: your services and the components that they use, wired together and kept so.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "microapp.dev",
+    version = "v1alpha1",
+    kind = "MicroserviceApp",
+    plural = "microserviceapps",
+    shortname = "microapp",
+    shortname = "msa",
+    category = "microapp",
+    namespaced,
+    status = "Status",
+    derive = "PartialEq",
+    derive = "Default",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(name = "Components", type_ = "string", json_path = ".status.summary.components"),
+    printcolumn(name = "Services", type_ = "string", json_path = ".status.summary.services"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.url"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message", priority = 1),
+    printcolumn(name = "Availability", type_ = "string", json_path = ".spec.availability", priority = 1),
+    validation = Rule::new("size(self.metadata.name) >= 3 && size(self.metadata.name) <= 24 && self.metadata.name.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$')")
+        .message("`metadata.name` must be 3 to 24 characters of a-z, 0-9 and single dashes, and begin with a letter")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.gateway) || !has(self.services) || !self.services.exists(s, has(s.routes) && size(s.routes) > 0)").message("`gateway` must be set when a service has `routes`; add `gateway: {}`"))]
+#[x_kube(validation = Rule::new("has(self.database) || !has(self.services) || !self.services.exists(s, has(s.uses) && s.uses.exists(u, u.component == 'Database'))").message("`database` must be set when a service `uses` it; add `database: {}`"))]
+#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, self.services.exists(t, t.name == c.service)))").message("every `calls[].service` must be the `name` of a service of this application").field_path(".services"))]
+#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, !self.services.exists(t, t.name == c.service && has(t.protocol) && t.protocol == 'None' && !has(t.ports))))").message("a service of `protocol` 'None' without `ports` cannot be called").field_path(".services"))]
+pub struct MicroserviceAppSpec {
+    /// `SingleReplica` (default), or `HighlyAvailable`: two pods of the gateway and of each service, unless they say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
+    /// What becomes of data when the application is deleted. `Retain` (default): volumes and passwords stay, and an application of the same name finds them again. `Delete`: they go with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_retention: Option<DataRetention>,
+    /// `Active` (default), or `Paused`: the operator changes nothing and only reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciliation: Option<Reconciliation>,
+    /// Seconds without progress after which the application counts as stalled. Default: 600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub progress_deadline_seconds: Option<i32>,
+    /// Labels for every object and pod of the application. They are never part of selectors.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    #[x_kube(validation = Rule::new("self.all(k, !k.contains('microapp.dev/') && !k.startsWith('app.kubernetes.io/'))").message("keys of microapp.dev and app.kubernetes.io are set by the operator"))]
+    #[x_kube(validation = Rule::new("self.all(k, self[k].matches('^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$') && size(self[k]) <= 63)").message("values of labels must be at most 63 characters of A-Z, a-z, 0-9, '-', '_' and '.', beginning and ending with a letter or digit"))]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations for every pod and for the objects that expose the gateway.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    #[x_kube(validation = Rule::new("self.all(k, !k.contains('microapp.dev/'))").message("keys of microapp.dev are the operator's own"))]
+    pub annotations: BTreeMap<String, String>,
+    /// Where images come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<Images>,
+    /// Your services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub services: Vec<Service>,
+    /// The API gateway. `{}` means: with defaults. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Gateway>,
+    /// The service registry. `{}` means: with defaults. Absent: as `{}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Registry>,
+    /// The database. `{}` means: with defaults. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+}
+
+/// How much an application may lose and go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Availability {
+    #[default]
+    SingleReplica,
+    HighlyAvailable,
+}
+
+/// What becomes of data when the application is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DataRetention {
+    #[default]
+    Retain,
+    Delete,
+}
+
+/// Whether the operator acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Reconciliation {
+    #[default]
+    Active,
+    Paused,
+}
+
+/// Where images come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Images {
+    /// A mirror that the components' images are taken from: `registry.corp.example/mirror` stands before their paths. Images of your services are taken as you wrote them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9][-a-z0-9.:/_]*[a-z0-9]$"))]
+    pub registry: Option<String>,
+    /// `IfNotPresent`, `Always` or `Never`, for all pods. Default: Kubernetes' own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_policy: Option<PullPolicy>,
+    /// Secrets with the logins of registries, for all pods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub pull_secret_refs: Vec<NamedRef>,
+}
+
+/// When images are pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PullPolicy {
+    IfNotPresent,
+    Always,
+    Never,
+}

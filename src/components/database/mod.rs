@@ -1,0 +1,3 @@
+//! x
+mod spec;
+pub use spec::*;

@@ -1,0 +1,43 @@
+//! What a user says of the gateway.
+
+use std::collections::BTreeMap;
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::kit::fields::Runtime;
+
+/// The one entry of the application: it routes requests to services.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Gateway {
+    /// How it is reached: `ClusterIP` (default) inside the cluster, `NodePort` at a port of every node, `LoadBalancer` by the address that the cluster's provider gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
+    /// Host names that it answers to. Default: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253), regex(pattern = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")))]
+    #[x_kube(validation = Rule::new("self.all(h, self.exists_one(g, g == h))").message("`hosts` names a host twice"))]
+    pub hosts: Vec<String>,
+    /// Annotations of the Service that exposes it, such as those that a cloud's load balancer reads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    #[x_kube(validation = Rule::new("self.all(k, !k.contains('microapp.dev/'))").message("keys of microapp.dev are the operator's own"))]
+    pub annotations: BTreeMap<String, String>,
+    /// How many pods. Default: 1, or 2 when `availability` is `HighlyAvailable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 20))]
+    pub replicas: Option<i32>,
+    #[serde(flatten)]
+    pub runtime: Runtime,
+}
+
+/// How a gateway is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Exposure {
+    #[default]
+    ClusterIP,
+    NodePort,
+    LoadBalancer,
+}

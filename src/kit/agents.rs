@@ -1,0 +1,122 @@
+//! What the operator and its agents say to each other. The types only ever gain optional fields, and unknown fields are ignored, so that an operator and an
+//! agent two releases apart work together; `tests/golden/agents` holds the form of each release.
+
+use serde::{Deserialize, Serialize};
+
+/// Where an agent finds its plan: a ConfigMap mounted at this folder, with the one file [`PLAN_FILE`].
+pub const PLAN_FOLDER: &str = "/etc/microapp/plan";
+pub const PLAN_FILE: &str = "plan.json";
+/// Where the provisioner finds logins: each Secret is a folder of its name, with the files `username` and `password`.
+pub const LOGINS_FOLDER: &str = "/etc/microapp/logins";
+/// The key of the report's ConfigMap.
+pub const REPORT_KEY: &str = "report.json";
+/// The field manager that writes the report.
+pub const REPORT_MANAGER: &str = "microapp-provisioner";
+/// A report of more bytes is not read.
+pub const REPORT_LIMIT: usize = 64 * 1024;
+/// Where `agent discover` writes endpoints for Envoy: one file for each cluster, named by [`endpoints_file`].
+pub const ENDPOINTS_FOLDER: &str = "/var/run/microapp/endpoints";
+/// The port on which agents answer the kubelet: `/readyz`, `/livez`, and for `discover` also `/drain`.
+pub const AGENT_PORT: i32 = 9903;
+
+/// The file that holds the endpoints of an Envoy cluster.
+pub fn endpoints_file(cluster: &str) -> String {
+    format!("{ENDPOINTS_FOLDER}/{cluster}.json")
+}
+
+/// What `agent discover` is to find and to write.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DiscoverPlan {
+    pub clusters: Vec<DiscoverCluster>,
+    /// Where Envoy's administration interface answers, such as `127.0.0.1:9901`.
+    pub envoy_admin: String,
+    /// How long `/drain` waits at most until no connection is left.
+    pub drain_seconds: u64,
+}
+
+/// One Envoy cluster and where its endpoints come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DiscoverCluster {
+    /// Name of the Envoy cluster.
+    pub name: String,
+    /// The Service whose EndpointSlices are read.
+    pub service: String,
+    /// Name of the Service's port.
+    pub port_name: String,
+}
+
+/// What the provisioner is to make inside servers, and to prove.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Plan {
+    /// Identifier of the application: the mark of everything that the provisioner makes. Nothing without it is ever changed or removed. It is stable over deletion
+    /// and re-creation of the resource, as the data is.
+    pub mark: String,
+    /// Seconds between two rounds.
+    pub interval_seconds: u64,
+    pub provisions: Vec<Provision>,
+}
+
+/// What must exist inside one server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "engine")]
+pub enum Provision {
+    PostgreSQL(PostgreSQL),
+}
+
+/// Databases and logins inside a PostgreSQL server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PostgreSQL {
+    /// Name of the component as bindings call it: `database`.
+    pub component: String,
+    pub host: String,
+    pub port: u16,
+    /// The Secret of the administrator, a folder of [`LOGINS_FOLDER`].
+    pub admin_secret: String,
+    /// Each is owned by a role of its own that nobody can log in as.
+    pub databases: Vec<String>,
+    pub logins: Vec<DatabaseLogin>,
+}
+
+/// One service's login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DatabaseLogin {
+    /// The service that it belongs to.
+    pub service: String,
+    pub username: String,
+    /// The Secret with its password, a folder of [`LOGINS_FOLDER`].
+    pub secret: String,
+    pub database: String,
+    pub read_only: bool,
+}
+
+/// What the provisioner found. It is written on change only; that it is young is said by the readiness of the pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Report {
+    /// Digest of the plan that this speaks of ([`crate::kit::digest::of_bytes`] of the plan's file). A report on another plan proves nothing.
+    pub plan: String,
+    pub proofs: Vec<Proof>,
+}
+
+/// Whether one binding was seen to work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Proof {
+    pub service: String,
+    /// The component: `database`.
+    pub component: String,
+    /// The Secret whose login was used.
+    pub secret: String,
+    pub proved: bool,
+    /// Who the server says it is.
+    pub identity: String,
+    /// One word: `LoggedIn`, `LoginRefused`, `ServerUnreachable`, `SecretMissing`, `AccessMissing`, `NotOurs`.
+    pub reason: String,
+    /// A sentence, without secrets, at most 256 characters.
+    pub message: String,
+}

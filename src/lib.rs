@@ -1,0 +1,7 @@
+//! One straight line: **observe** what is there, **resolve** the wish into a sound application, **build** the objects that it wants, **apply** the difference, **report**.
+//!
+//! `docs/architecture.md` shows the rooms and the laws; `tests/architecture.rs` keeps them.
+
+pub mod app;
+pub mod components;
+pub mod kit;
