@@ -45,18 +45,19 @@ stop() { # PART: the API server waits up to a minute for its watchers, we do not
 	kill -KILL "$pid" 2>/dev/null || true
 	while alive "$1"; do sleep 0.1; done
 }
-await() { # SECONDS PART CMD...: until CMD succeeds; at the end of the time or of the part, its last words
+await() { # SECONDS PART CMD...: until CMD succeeds
 	local end=$((SECONDS + $1)) part=$2 output
 	shift 2
 	until output=$("$@" 2>&1); do
-		if ! alive "$part" || [ $SECONDS -ge $end ]; then
-			printf '%s\n' "--- last lines of $DIR/log/$part.log" "$(tail -n 20 "$DIR/log/$part.log")" "--- last answer: ${output:-none}" >&2
-			alive "$part" && die "$part did not get ready in time (log above)"
-			die "$part ended at its start (log above)"
-		fi
+		if ! alive "$part" || [ $SECONDS -ge $end ]; then give_up "$part" "$output"; fi
 		sleep 0.1
 	done
 	say "$part ready"
+}
+give_up() { # PART [ANSWER]: with its last words
+	printf '%s\n' "--- last lines of $DIR/log/$1.log" "$(tail -n 20 "$DIR/log/$1.log")" ${2:+"--- last answer: $2"} >&2
+	if alive "$1"; then die "$1 did not get ready in time (its log is above)"; fi
+	die "$1 ended at its start (its log is above)"
 }
 
 kube_ctl() { # ARGS...: kubectl as the administrator

@@ -43,7 +43,10 @@ var parts = map[string]func() int{
 	"kubelet":                 func() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) },
 	"kubectl":                 runKubectl,
 	"kwok":                    runKwok,
+	"registry":                own(registryCommand),
 	"volumes":                 own(volumesCommand),
+	"netpol":                  own(netpolCommand),
+	"dns":                     own(dnsCommand),
 	"pki":                     own(pkiCommand),
 	"ports":                   own(portsCommand),
 }
