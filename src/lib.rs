@@ -3,5 +3,7 @@
 //! `docs/architecture.md` shows the rooms and the laws; `tests/architecture.rs` keeps them.
 
 pub mod app;
+pub mod cluster;
 pub mod components;
+pub mod controller;
 pub mod kit;
