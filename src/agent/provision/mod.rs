@@ -54,20 +54,38 @@ pub async fn run(options: Options) -> Result<(), Error> {
 
 async fn rounds(provisioner: Provisioner, reporter: &mut Reporter, readiness: &Readiness) {
     let interval = Duration::from_secs(provisioner.plan.interval_seconds).max(RETRY);
-    let mut wait = RETRY;
+    let mut pace = Pace { interval, retry: RETRY };
+    let mut last = None;
     loop {
-        let report = provisioner
-            .round(async |report| {
-                publish(reporter, report).await;
-            })
-            .await;
+        let tell = async |report: &Report| {
+            publish(reporter, report).await;
+        };
+        let report = provisioner.round(last.as_ref(), tell).await;
         let published = publish(reporter, &report).await;
         if published {
             readiness.extend(interval * BELIEVED_INTERVALS);
         }
-        wait = if published && report.proofs.iter().all(|proof| proof.proved) { interval } else { (wait * 2).min(interval) };
-        sleep(wait).await;
+        sleep(pace.after(published && sound(&report))).await;
+        last = Some(report);
     }
+}
+
+/// How long to wait for the next round.
+struct Pace {
+    interval: Duration,
+    retry: Duration,
+}
+
+impl Pace {
+    fn after(&mut self, sound: bool) -> Duration {
+        let (pause, retry) = if sound { (self.interval, RETRY) } else { (self.retry, (self.retry * 2).min(self.interval)) };
+        self.retry = retry;
+        pause
+    }
+}
+
+fn sound(report: &Report) -> bool {
+    report.proofs.iter().all(|proof| proof.proved)
 }
 
 /// A report that cannot be written stops no repair: it is said, and tried again with the next round.
@@ -134,18 +152,18 @@ pub struct Provisioner {
 }
 
 impl Provisioner {
-    /// Proves, repairs and proves again. What is broken is told before it is repaired, so that nobody has to believe that nothing happened.
-    pub async fn round(&self, tell: impl AsyncFnOnce(&Report)) -> Report {
+    /// Proves, repairs and proves again. What was not broken at the end of the `last` round is told before it is repaired, so that no failure passes unseen.
+    pub async fn round(&self, last: Option<&Report>, tell: impl AsyncFnOnce(&Report)) -> Report {
         let before = self.prove().await;
-        let sound = before.proofs.iter().all(|proof| proof.proved);
-        if !sound {
-            for proof in before.proofs.iter().filter(|proof| !proof.proved) {
+        let broken: Vec<&Proof> = before.proofs.iter().filter(|proof| !proof.proved).collect();
+        if broken.iter().any(|proof| !last.is_some_and(|last| known(last, proof))) {
+            for proof in &broken {
                 warn!(service = proof.service, component = proof.component, reason = proof.reason, "broken: {}", proof.message);
             }
             tell(&before).await;
         }
         let obstacles = self.repair(&before.proofs).await;
-        if sound {
+        if broken.is_empty() {
             return before;
         }
         let mut after = self.prove().await;
@@ -155,7 +173,7 @@ impl Provisioner {
                 obstacle.failure.explain(proof);
             }
         }
-        info!(proved = after.proofs.iter().filter(|proof| proof.proved).count(), of = after.proofs.len(), "repaired");
+        info!(proved = after.proofs.iter().filter(|proof| proof.proved).count(), of = after.proofs.len(), "proved again");
         after
     }
 
@@ -178,10 +196,27 @@ impl Provisioner {
     }
 }
 
+/// Whether a binding was broken before.
+fn known(last: &Report, broken: &Proof) -> bool {
+    last.proofs.iter().any(|proof| !proof.proved && proof.service == broken.service && proof.component == broken.component)
+}
+
 /// Why one binding could not be made or repaired.
 #[derive(Clone, Debug)]
 pub struct Obstacle {
     pub service: String,
     pub component: String,
     pub failure: Failure,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_quicken_the_rounds_and_lasting_ones_slow_down_again() {
+        let mut pace = Pace { interval: Duration::from_secs(10), retry: RETRY };
+        let seconds = [true, false, false, false, false, true, false].map(|sound| pace.after(sound).as_secs());
+        assert_eq!(seconds, [10, 2, 4, 8, 10, 10, 2]);
+    }
 }
