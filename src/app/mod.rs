@@ -1,6 +1,18 @@
-//! The wish, and whether it is sound.
+//! The wish, and whether it is sound: the whole application, and no cluster.
 
+pub mod applied;
 pub mod crd;
+pub mod events;
+pub mod gates;
+pub mod graph;
+pub mod part;
+pub mod problems;
+pub mod report;
+pub mod resolve;
 pub mod spec;
 pub mod status;
+
+pub use applied::Applied;
+pub use resolve::{App, Settings};
 pub use spec::*;
+pub use status::Status;

@@ -1,3 +1,18 @@
-//! x
+//! The service registry: where the gateway learns which instances of a service there are.
+
+mod kubernetes;
 mod spec;
+
 pub use spec::*;
+
+use super::{Component, Engine};
+
+impl Component for Registry {
+    const ROLE: &'static str = "registry";
+
+    fn engine(&self) -> &'static dyn Engine<Self> {
+        match self.engine.unwrap_or_default() {
+            RegistryEngine::Kubernetes => &kubernetes::Kubernetes,
+        }
+    }
+}

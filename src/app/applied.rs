@@ -1,0 +1,43 @@
+//! What came of applying: the facts that a report needs beside what was observed.
+
+use std::collections::BTreeSet;
+
+use super::status::Entry;
+use crate::kit::objects::Id;
+
+/// The outcome of one pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Objects whose wanted form is not known to be there: just sent, or not sent for a reason of its own.
+    pub pending: BTreeSet<Id>,
+    /// Objects that somebody else owns: name and who.
+    pub conflicts: Vec<Refusal>,
+    /// Objects that the API server refused, and what it said.
+    pub refused: Vec<Refusal>,
+    /// Secrets that are gone although the volume that they open is there.
+    pub lost: Vec<Lost>,
+    /// Objects that others keep changing back: left alone for a while.
+    pub contested: Vec<Refusal>,
+    /// Repairs of this pass: object and what had been done to it.
+    pub repaired: Vec<Refusal>,
+    /// What is known to be there as we made it.
+    pub inventory: Vec<Entry>,
+    /// Reading or writing failed, so that more may be wrong than is known.
+    pub failed: Option<String>,
+}
+
+/// An object, the part that it belongs to, and a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub id: Id,
+    pub part: String,
+    pub message: String,
+}
+
+/// A Secret without which a volume cannot be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    pub part: String,
+    pub secret: String,
+    pub claim: String,
+}

@@ -1,0 +1,53 @@
+//! What happened, told once: the difference between two reports.
+
+use super::status::Status;
+use crate::app::Applied;
+
+/// One event on the resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub warning: bool,
+    pub reason: String,
+    pub message: String,
+}
+
+/// Events for what changed from one report to the next. A report that says the same gives none.
+pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> {
+    let mut events = vec![];
+    let mut tell = |warning: bool, reason: &str, message: String| events.push(Event { warning, reason: reason.into(), message });
+    let ready = |s: &Status| s.conditions.iter().find(|c| c.type_ == "Ready").cloned();
+    if before.observed_generation != after.observed_generation {
+        tell(false, "SpecAccepted", format!("Generation {} is being made", after.observed_generation.unwrap_or_default()));
+    }
+    for part in &after.parts {
+        let earlier = before.parts.iter().find(|p| p.name == part.name);
+        let kind = if part.kind == "Service" { "Service" } else { "Component" };
+        match (earlier.map(|p| p.ready.as_str()), part.ready.as_str()) {
+            (Some("True"), "False") => tell(true, &format!("{kind}Unavailable"), format!("{}: {}", part.name, part.message.as_deref().unwrap_or(&part.reason))),
+            (Some("False") | None, "True") => tell(false, &format!("{kind}Ready"), format!("{} is ready", part.name)),
+            _ => {}
+        }
+    }
+    for binding in &after.bindings {
+        let earlier = before.bindings.iter().find(|b| b.service == binding.service && b.name == binding.name);
+        let name = format!("{} -> {}", binding.service, binding.name);
+        match (earlier.map(|b| b.proved.as_str()), binding.proved.as_str()) {
+            (Some("False"), "True") => tell(false, "BindingRepaired", format!("{name}: {}", binding.message.as_deref().unwrap_or_default())),
+            (earlier, "False") if earlier != Some("False") => tell(true, "BindingBroken", format!("{name}: {}", binding.message.as_deref().unwrap_or(&binding.reason))),
+            _ => {}
+        }
+    }
+    if let (Some(now), then) = (ready(after), ready(before))
+        && now.status != "True" && then.as_ref().is_none_or(|c| c.reason != now.reason)
+        && matches!(now.reason.as_str(), "NameConflict" | "CredentialsLost" | "VolumeOfAnotherEngine" | "ApplyRefused" | "FieldConflict" | "ProgressDeadlineExceeded" | "Paused")
+    {
+        tell(now.reason != "Paused", &now.reason, now.message);
+    }
+    for repair in &applied.repaired {
+        tell(false, "DriftCorrected", format!("{}: {}", repair.id, repair.message));
+    }
+    for kept in after.retained.iter().filter(|kept| before.retained.iter().all(|b| b.anchor != kept.anchor)) {
+        tell(false, "DataRetained", format!("Kept the data of {}. To delete it: {}", kept.anchor, kept.purge));
+    }
+    events
+}

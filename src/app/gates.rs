@@ -1,0 +1,82 @@
+//! Hold by edge: what a service waits for before its pods may carry a new edge.
+
+use super::App;
+use crate::components::{
+    database,
+    provisioner,
+    services::{self, Service, Start},
+};
+use crate::kit::{
+    agents::{Proof, Report},
+    scope::Scope,
+    workload::EDGES,
+};
+
+/// An edge that holds: pods that do not carry it yet wait for its other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldingEdge {
+    /// What the pod template remembers it by. A login is remembered with its Secret, so that a new login is a new edge.
+    pub id: String,
+    /// The part at the other end.
+    pub to: String,
+    /// The Secret whose login must be proved.
+    pub secret: Option<String>,
+}
+
+/// The edges of a service that hold, sorted.
+pub fn edges(app: &App<'_>, service: &Service) -> Vec<HoldingEdge> {
+    let database = app.wiring.databases.iter().filter(|edge| edge.service == service.name).map(|edge| {
+        let secret = database::login_secret(&app.scope, &service.name, edge.login);
+        HoldingEdge { id: format!("database={}", secret.as_deref().unwrap_or_default()), to: "database".into(), secret }
+    });
+    let calls = service.calls.iter().filter(|call| call.start == Some(Start::After)).map(|call| {
+        let to = services::part(&call.service);
+        HoldingEdge { id: to.clone(), to, secret: None }
+    });
+    let mut edges: Vec<_> = database.chain(calls).collect();
+    edges.sort_by(|a, b| a.id.cmp(&b.id));
+    edges
+}
+
+/// What a service waits for, in words; empty: it may be created and rolled. Its own live pod template is the memory: edges that it carries hold no more.
+pub fn waits(app: &App<'_>, service: &Service) -> Vec<String> {
+    let live = app.scope.observed.workload("Deployment", &app.scope.service(&service.name, ""));
+    let carried: Vec<&str> = live.and_then(|w| w.annotations.get(EDGES)).map(|list| list.split(',').collect()).unwrap_or_default();
+    let unproved = |edge: &HoldingEdge| match &edge.secret {
+        Some(secret) if proof(app, &service.name, &edge.to).is_none_or(|proof| !proof.proved || proof.secret != *secret) => Some(format!("{}: the login of '{}' is not proved yet", edge.to, service.name)),
+        _ => None,
+    };
+    let wait = |edge: &HoldingEdge| match edge.to.strip_prefix("service/") {
+        // Without its anchor the database has no login to name.
+        None if edge.secret.is_none() => Some(format!("{}: it is being made", edge.to)),
+        _ if carried.contains(&edge.id.as_str()) => None,
+        Some(peer) => (!is_ready(app, "Deployment", &app.scope.service(peer, ""))).then(|| format!("{}: it is not ready yet", edge.to)),
+        None if !is_ready(app, "StatefulSet", &app.scope.component(&edge.to, "")) => Some(format!("{}: it is not ready yet", edge.to)),
+        None => unproved(edge),
+    };
+    edges(app, service).iter().filter_map(wait).collect()
+}
+
+fn is_ready(app: &App<'_>, kind: &'static str, name: &str) -> bool {
+    app.scope.observed.workload(kind, name).is_some_and(|w| w.observed && w.ready > 0)
+}
+
+/// What the provisioner found of a binding, if it speaks of the plan that stands now. A report on another plan proves nothing.
+pub fn proof<'a>(app: &'a App<'_>, service: &str, component: &str) -> Option<&'a Proof> {
+    let (_, digest) = provisioner::plan(&app.scope, app.provisions());
+    let report: &Report = app.scope.observed.report.as_ref().filter(|report| report.plan == digest)?;
+    report.proofs.iter().find(|proof| proof.service == service && proof.component == component)
+}
+
+/// Logins get a new version when their Secret was lost. Nobody keeps count: the live pod template and the last report name the Secrets that they speak of.
+pub fn login_version(scope: &Scope<'_>, service: &str) -> u32 {
+    let version = |secret: &str| {
+        let number = |n: u32| (database::login_secret(scope, service, n).as_deref() == Some(secret)).then_some(n);
+        secret.rsplit('-').nth(1)?.strip_prefix('v')?.parse().ok().filter(|n| *n < 1000).and_then(number)
+    };
+    let live = scope.observed.workload("Deployment", &scope.service(service, ""));
+    let carried = live.and_then(|w| w.annotations.get(EDGES)).into_iter().flat_map(|list| list.split(',')).filter_map(|edge| edge.strip_prefix("database=")).filter_map(version);
+    let proofs = scope.observed.report.iter().flat_map(|report| &report.proofs).filter(|proof| proof.service == service);
+    let reported = proofs.filter_map(|proof| version(&proof.secret).map(|n| if proof.reason == "SecretMissing" { n + 1 } else { n }));
+    carried.chain(reported).max().unwrap_or(1)
+}

@@ -1,0 +1,222 @@
+//! What is said of an application: pure, from what was wished, observed and applied, and from what was said before.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::ResourceExt;
+
+use super::{
+    App, Applied, MicroserviceApp, Reconciliation, Settings, gates, part,
+    status::{BindingStatus, Inventory, PartStatus, Retained, Status, Summary},
+};
+use crate::components::{database, gateway};
+use crate::kit::{observed::Observed, problem::Problem};
+
+/// Longest message of a condition.
+const MESSAGE_LIMIT: usize = 1024;
+/// Seconds without progress after which an application counts as stalled, unless it says otherwise.
+const PROGRESS_DEADLINE: i32 = 600;
+
+/// The report on a sound application.
+pub fn report(app: &App<'_>, applied: &Applied, settings: &Settings) -> Status {
+    let previous = app.resource.status.clone().unwrap_or_default();
+    let same_generation = previous.observed_generation == app.resource.metadata.generation;
+    let was_ready = |name: &str| same_generation && previous.parts.iter().any(|p| p.name == name && (p.ready == "True" || p.reason == "Unavailable"));
+    let parts: Vec<PartStatus> = part::parts(app).into_iter().map(|p| { let ready = was_ready(&p.name); part::status(app, applied, p, ready) }).collect();
+    let bindings = bindings(app, &previous);
+    let verdict = verdict(app, applied, &parts, &bindings);
+    let now = Time(app.scope.observed.now);
+    let mut status = Status {
+        observed_generation: app.resource.metadata.generation,
+        operator_version: Some(settings.version.clone()),
+        url: app.spec().gateway.as_ref().and_then(|spec| gateway::url(&app.scope, spec)),
+        summary: Some(Summary { components: count(&parts, "Component"), services: count(&parts, "Service") }),
+        retained: retained(app, &previous, &now),
+        inventory: (!applied.inventory.is_empty()).then(|| Inventory { entries: applied.inventory.clone() }),
+        parts,
+        bindings,
+        conditions: vec![],
+    };
+    status.conditions = conditions(app, &previous, &status, verdict, &now);
+    status
+}
+
+/// The report on a resource that cannot be acted on: it is as it was, and its mistakes are said.
+pub fn refusal(resource: &MicroserviceApp, problems: &[Problem], observed: &Observed, settings: &Settings) -> Status {
+    let previous = resource.status.clone().unwrap_or_default();
+    let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let reason = problems.first().map_or("InvalidSpec", |p| p.reason);
+    let make = |kind: &str, status: &str| condition(&previous, kind, status, reason, &sentences.join("; "), resource.metadata.generation, &Time(observed.now));
+    let mut conditions: Vec<Condition> = previous.conditions.iter().filter(|c| !matches!(c.type_.as_str(), "Ready" | "Stalled" | "Reconciling")).cloned().collect();
+    conditions.extend([make("Ready", "False"), make("Stalled", "True")]);
+    conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    Status { observed_generation: resource.metadata.generation, operator_version: Some(settings.version.clone()), conditions, ..previous }
+}
+
+/// Ready's reason and message; None: all is well.
+struct Verdict {
+    reason: String,
+    message: String,
+    /// Waiting does not help: somebody must do something.
+    stuck: bool,
+}
+
+fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings: &[BindingStatus]) -> Option<Verdict> {
+    let summary = format!("{} components and {} services ready", count(parts, "Component"), count(parts, "Service"));
+    let stuck = |reason: &str| matches!(reason, "VolumeOfAnotherEngine" | "UnknownVersion" | "NameConflict" | "CredentialsLost" | "ApplyRefused");
+    let worst = |p: &&PartStatus| p.ready != "True" && p.reason != "Waiting";
+    // What waits for others is explained by those others.
+    if let Some(part) = parts.iter().find(|p| worst(p) && stuck(&p.reason)).or_else(|| parts.iter().find(worst)).or_else(|| parts.iter().find(|p| p.ready != "True")) {
+        let name = camel(part.name.rsplit('/').next().unwrap_or_default());
+        let reason = match part.reason.as_str() {
+            "Progressing" | "Waiting" if part.kind == "Service" => "WaitingForServices".to_owned(),
+            "Progressing" | "Waiting" => format!("WaitingFor{name}"),
+            "Unavailable" if part.kind == "Service" => "ServiceUnavailable".to_owned(),
+            "Unavailable" => format!("{name}Unavailable"),
+            other => other.to_owned(),
+        };
+        let message = format!("{summary}. {}: {}", part.name, part.message.as_deref().unwrap_or_default());
+        return Some(Verdict { stuck: stuck(&part.reason), reason, message });
+    }
+    if let Some(binding) = bindings.iter().find(|b| b.proved != "True") {
+        let reason = if binding.proved == "False" { "BindingBroken" } else { "BindingUnproved" };
+        return Some(Verdict { reason: reason.into(), message: format!("{summary}. {} -> {}: {}", binding.service, binding.name, binding.message.as_deref().unwrap_or(&binding.reason)), stuck: false });
+    }
+    // Objects that belong to no running part, and what could not be read or written.
+    let refused = applied.conflicts.iter().map(|r| ("NameConflict", r)).chain(applied.refused.iter().map(|r| ("ApplyRefused", r))).chain(applied.contested.iter().map(|r| ("FieldConflict", r)));
+    if let Some((reason, refusal)) = refused.into_iter().next() {
+        return Some(Verdict { reason: reason.into(), message: format!("{summary}. {}", refusal.message), stuck: stuck(reason) });
+    }
+    let paused = app.spec().reconciliation == Some(Reconciliation::Paused);
+    applied.failed.as_ref().filter(|_| !paused).map(|failed| Verdict { reason: "ClusterUnavailable".into(), message: format!("{summary}. {failed}"), stuck: false })
+}
+
+fn conditions(app: &App<'_>, previous: &Status, status: &Status, verdict: Option<Verdict>, now: &Time) -> Vec<Condition> {
+    let generation = app.resource.metadata.generation;
+    let make = |kind: &str, status: &str, reason: &str, message: &str| condition(previous, kind, status, reason, message, generation, now);
+    let mut conditions = vec![];
+    for part in status.parts.iter().filter(|p| p.kind == "Component") {
+        conditions.push(make(&format!("{}Ready", camel(&part.name)), &part.ready, &part.reason, part.message.as_deref().unwrap_or_default()));
+    }
+    let bad = status.parts.iter().filter(|p| p.kind == "Service").find(|p| p.ready != "True");
+    let services = &status.summary.as_ref().map(|s| s.services.clone()).unwrap_or_default();
+    conditions.push(match bad {
+        None => make("ServicesReady", "True", "Ready", &format!("{services} services ready")),
+        Some(part) => make("ServicesReady", "False", &part.reason, &format!("{services} services ready. {}: {}", part.name, part.message.as_deref().unwrap_or_default())),
+    });
+    let paused = app.spec().reconciliation == Some(Reconciliation::Paused);
+    let Some(verdict) = verdict else {
+        let all = status.summary.as_ref().map(|s| format!("{} components and {} services ready", s.components, s.services)).unwrap_or_default();
+        let (reason, text) = if paused { ("Paused", format!("{all}. `reconciliation` is 'Paused'")) } else { ("AllReady", all) };
+        conditions.push(make("Ready", "True", reason, &text));
+        return sorted(conditions);
+    };
+    if paused {
+        conditions.push(make("Ready", "False", "Paused", &format!("`reconciliation` is 'Paused'. {}", verdict.message)));
+        return sorted(conditions);
+    }
+    let since = last_progress(previous, status, generation, now);
+    let deadline = i64::from(app.spec().progress_deadline_seconds.unwrap_or(PROGRESS_DEADLINE));
+    let late = now.0.as_second() - since.0.as_second() >= deadline;
+    let (reason, message) = match late && !verdict.stuck {
+        true => ("ProgressDeadlineExceeded".to_owned(), format!("No progress for {deadline}s. First cause: {}", verdict.message)),
+        false => (verdict.reason, verdict.message),
+    };
+    conditions.push(make("Ready", "False", &reason, &message));
+    let kind = if late || verdict.stuck { "Stalled" } else { "Reconciling" };
+    conditions.push(Condition { last_transition_time: since, ..make(kind, "True", &reason, &message) });
+    sorted(conditions)
+}
+
+/// When something last moved: a new generation, or another count of ready or updated pods. `Reconciling` or `Stalled` of the last report remembers it.
+fn last_progress(previous: &Status, status: &Status, generation: Option<i64>, now: &Time) -> Time {
+    let counts = |s: &Status| s.parts.iter().map(|p| (p.name.clone(), p.ready_replicas, p.updated_replicas, p.ready.clone())).collect::<Vec<_>>();
+    let memory = previous.conditions.iter().find(|c| matches!(c.type_.as_str(), "Reconciling" | "Stalled"));
+    match memory {
+        Some(memory) if previous.observed_generation == generation && counts(previous) == counts(status) => memory.last_transition_time.clone(),
+        _ => now.clone(),
+    }
+}
+
+fn condition(previous: &Status, kind: &str, status: &str, reason: &str, message: &str, generation: Option<i64>, now: &Time) -> Condition {
+    let before = previous.conditions.iter().find(|c| c.type_ == kind && c.status == status);
+    Condition {
+        type_: kind.into(),
+        status: status.into(),
+        reason: reason.into(),
+        message: bounded(message),
+        observed_generation: generation,
+        last_transition_time: before.map_or_else(|| now.clone(), |c| c.last_transition_time.clone()),
+    }
+}
+
+fn bounded(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_LIMIT) {
+        Some((end, _)) => message[..end].to_owned(),
+        None => message.to_owned(),
+    }
+}
+
+fn sorted(mut conditions: Vec<Condition>) -> Vec<Condition> {
+    conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    conditions
+}
+
+/// Each use of a component: proved, refuted, or unknown because nobody could say lately.
+fn bindings(app: &App<'_>, previous: &Status) -> Vec<BindingStatus> {
+    let silent = !app.scope.observed.workload("Deployment", &app.scope.component("provisioner", "")).is_some_and(|w| w.ready > 0);
+    let one = |edge: &database::DatabaseEdge| {
+        let proof = gates::proof(app, &edge.service, "database").filter(|_| !silent);
+        let (proved, mut reason, message) = match proof {
+            Some(proof) => (if proof.proved { "True" } else { "False" }, proof.reason.clone(), proof.message.clone()),
+            None if silent => ("Unknown", "ProvisionerSilent".to_owned(), "the provisioner is not ready, so nobody tries this binding".to_owned()),
+            None => ("Unknown", "NotTriedYet".to_owned(), "the provisioner has not tried this binding yet".to_owned()),
+        };
+        let service = app.spec().services.iter().find(|s| s.name == edge.service);
+        let overridden = service.map(|s| app.overridden(s, "database")).unwrap_or_default();
+        let message = match overridden.is_empty() {
+            true => bounded(&message),
+            false => {
+                reason = "Overridden".into();
+                format!("`env` of the service replaces {}", overridden.join(", "))
+            }
+        };
+        let before = previous.bindings.iter().find(|b| b.service == edge.service && b.name == "database" && b.proved == proved);
+        BindingStatus {
+            service: edge.service.clone(),
+            name: "database".into(),
+            proved: proved.into(),
+            identity: proof.map(|p| p.identity.clone()).filter(|identity| !identity.is_empty()),
+            since: before.and_then(|b| b.since.clone()).or_else(|| Some(Time(app.scope.observed.now))),
+            reason,
+            message: Some(message).filter(|m| !m.is_empty()),
+        }
+    };
+    app.wiring.databases.iter().map(one).collect()
+}
+
+/// Anchors of parts that the resource does not declare any more.
+fn retained(app: &App<'_>, previous: &Status, now: &Time) -> Vec<Retained> {
+    let declared = app.spec().database.as_ref().map(|_| database::anchor(&app.scope));
+    let anchors = app.scope.observed.records.keys().filter(|id| id.kind == "ControllerRevision" && Some(&id.name) != declared.as_ref());
+    let one = |name: &String| Retained {
+        anchor: name.clone(),
+        since: previous.retained.iter().find(|r| r.anchor == *name).and_then(|r| r.since.clone()).or_else(|| Some(now.clone())),
+        purge: format!("kubectl -n {} annotate controllerrevision {name} microapp.dev/purge={name} && kubectl -n {} delete controllerrevision {name}", app.scope.namespace, app.scope.namespace),
+    };
+    anchors.map(|id| one(&id.name)).collect()
+}
+
+fn count(parts: &[PartStatus], kind: &str) -> String {
+    let of_kind = || parts.iter().filter(|p| p.kind == kind);
+    format!("{}/{}", of_kind().filter(|p| p.ready == "True").count(), of_kind().count())
+}
+
+/// `database` as it stands in a condition: `Database`.
+fn camel(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}
+
+/// The name by which messages call an application.
+pub fn full_name(app: &MicroserviceApp) -> String {
+    format!("{}/{}", app.namespace().unwrap_or_default(), app.name_any())
+}

@@ -1,0 +1,146 @@
+//! From the wish to a sound application, and from that to its objects.
+
+use super::{MicroserviceApp, gates, graph, problems::problems, spec::*};
+use crate::components::{Component, Wiring, database, gateway::Gateway, provisioner, registry::Registry, services};
+use crate::kit::{
+    agents::Provision,
+    binding::{self, Binding},
+    objects::{Object, Objects},
+    observed::Observed,
+    problem::Problem,
+    scope::Scope,
+};
+
+/// What the operator itself was told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Image of agents in new and changed workloads.
+    pub agent_image: String,
+    pub version: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { agent_image: crate::kit::images::AGENT.into(), version: env!("CARGO_PKG_VERSION").into() }
+    }
+}
+
+/// An application that is known to be sound: holding one is the proof that building it cannot fail.
+pub struct App<'a> {
+    pub resource: &'a MicroserviceApp,
+    pub scope: Scope<'a>,
+    pub wiring: Wiring,
+    /// What keeps single parts from being built as they are wished: part and mistake. The others go on.
+    pub blocked: Vec<(&'static str, Problem)>,
+}
+
+impl<'a> App<'a> {
+    /// Everything that is wrong with the resource as a whole, or a sound application.
+    ///
+    /// # Errors
+    /// All mistakes at once, in the order of the resource.
+    pub fn resolve(resource: &'a MicroserviceApp, observed: &'a Observed, settings: &'a Settings) -> Result<Self, Vec<Problem>> {
+        let found = problems(resource);
+        if !found.is_empty() {
+            return Err(found);
+        }
+        let scope = scope(resource, observed, settings);
+        let wiring = graph::wiring(&resource.spec, |service| scope.service(service, ""), |service| gates::login_version(&scope, service));
+        let blocked = resource.spec.database.iter().flat_map(|spec| spec.engine().check(&scope, spec)).map(|problem| (database::Database::ROLE, problem)).collect();
+        Ok(Self { resource, scope, wiring, blocked })
+    }
+
+    pub fn spec(&self) -> &'a MicroserviceAppSpec {
+        &self.resource.spec
+    }
+
+    /// Every object that the application is to consist of, in the order of applying. Each part is always built; what may not be touched now is held.
+    pub fn build(&self) -> Vec<Object> {
+        let (spec, mut out) = (self.spec(), Objects::default());
+        self.component(spec.registry.as_ref(), &mut out);
+        self.component(spec.database.as_ref(), &mut out);
+        self.component(spec.gateway.as_ref(), &mut out);
+        let provisions = self.provisions();
+        if !provisions.is_empty() {
+            provisioner::build(&self.scope, provisions, &mut out);
+        }
+        for service in &spec.services {
+            let from = out.len();
+            services::build(&self.scope, service, &self.service_wiring(service), &mut out);
+            out.hold_workloads_since(from, &gates::waits(self, service));
+        }
+        out.into_sorted()
+    }
+
+    fn component<C: Component>(&self, spec: Option<&C>, out: &mut Objects) {
+        let Some(spec) = spec else { return };
+        let from = out.len();
+        spec.engine().build(&self.scope, spec, &self.wiring, out);
+        let mistakes: Vec<String> = self.blocked.iter().filter(|(role, _)| *role == C::ROLE).map(|(_, problem)| problem.message.clone()).collect();
+        out.hold_since(from, &mistakes);
+    }
+
+    /// What must exist inside servers. Nothing is asked of a server whose data is another one's.
+    pub fn provisions(&self) -> Vec<Provision> {
+        let open = |role: &str| self.blocked.iter().all(|(blocked, _)| *blocked != role);
+        self.spec().database.iter().filter(|_| open(database::Database::ROLE)).filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect()
+    }
+
+    /// What a service reaches, and the edges that its pods will carry.
+    pub fn service_wiring(&self, service: &services::Service) -> services::ServiceWiring {
+        let mut bindings: Vec<Binding> = vec![];
+        for edge in self.wiring.databases.iter().filter(|edge| edge.service == service.name) {
+            bindings.extend(self.spec().database.iter().map(|spec| database::binding(&self.scope, spec, edge)));
+        }
+        bindings.extend(service.calls.iter().filter_map(|call| self.peer(&call.service)));
+        services::ServiceWiring { bindings, edges: gates::edges(self, service).into_iter().map(|edge| edge.id).collect() }
+    }
+
+    /// How a service reaches another one.
+    fn peer(&self, name: &str) -> Option<Binding> {
+        let peer = self.spec().services.iter().find(|s| s.name == name)?;
+        let (host, port) = (self.scope.service(name, ""), peer.called_port()?);
+        let http = peer.protocol() == services::Protocol::HTTP;
+        let url = if http { format!("http://{host}:{port}") } else { format!("tcp://{host}:{port}") };
+        Some(Binding { name: name.into(), kind: if http { "http" } else { "tcp" }.into(), host, port, urls: vec![("URL", url)], ..Default::default() })
+    }
+
+    /// Bindings of a service whose variables the user's own replace.
+    pub fn overridden(&self, service: &services::Service, component: &str) -> Vec<String> {
+        let prefix = format!("{}_", binding::variable(component));
+        service.env.iter().filter(|v| v.name.starts_with(&prefix)).map(|v| v.name.clone()).collect()
+    }
+
+    /// The roles of the declared components, with their engines.
+    pub fn components(&self) -> Vec<(&'static str, &'static str)> {
+        let spec = self.spec();
+        let gateway = spec.gateway.iter().map(|c| (Gateway::ROLE, c.engine().name()));
+        let registry = spec.registry.iter().map(|c| (Registry::ROLE, c.engine().name()));
+        let database = spec.database.iter().map(|c| (database::Database::ROLE, c.engine().name()));
+        gateway.chain(registry).chain(database).collect()
+    }
+}
+
+fn scope<'a>(resource: &'a MicroserviceApp, observed: &'a Observed, settings: &'a Settings) -> Scope<'a> {
+    let (meta, spec) = (&resource.metadata, &resource.spec);
+    let images = spec.images.as_ref();
+    let text = |value: &'a Option<String>| value.as_deref().unwrap_or_default();
+    Scope {
+        app: text(&meta.name),
+        namespace: text(&meta.namespace),
+        uid: text(&meta.uid),
+        labels: &spec.labels,
+        annotations: &spec.annotations,
+        registry: images.and_then(|i| i.registry.as_deref()),
+        pull_policy: images.and_then(|i| i.pull_policy).map(|policy| match policy {
+            PullPolicy::IfNotPresent => "IfNotPresent",
+            PullPolicy::Always => "Always",
+            PullPolicy::Never => "Never",
+        }),
+        pull_secrets: images.iter().flat_map(|i| &i.pull_secret_refs).map(|r| r.name.as_str()).collect(),
+        highly_available: spec.availability == Some(Availability::HighlyAvailable),
+        retain: spec.data_retention.unwrap_or_default() == DataRetention::Retain,
+        agent_image: &settings.agent_image,
+        observed,
+    }
+}

@@ -1,0 +1,152 @@
+//! PostgreSQL, one instance: <https://www.postgresql.org/docs/current/>; the image: <https://hub.docker.com/_/postgres>.
+
+use super::{Database, DatabaseEdge, anchor, hook, login_secret};
+use crate::components::{Component, Engine, Wiring};
+use crate::kit::{
+    agents,
+    binding::{Binding, from_secret, value},
+    credentials::{self, PASSWORD, USERNAME},
+    images,
+    objects::Objects,
+    pod::{self, Ask, Shutdown},
+    problem::Problem,
+    scope::Scope,
+    volumes::{self, Data},
+    workload::{Port, Workload},
+};
+
+const PORT: i32 = 5432;
+const ENGINE: &str = "PostgreSQL";
+/// User of the official image.
+const USER: i64 = 999;
+const ADMIN: &str = "postgres";
+/// Where the image from version 18 on keeps data: the folder of the major lies below the volume.
+const VOLUME: &str = "/var/lib/postgresql";
+
+pub struct PostgreSql;
+
+impl Engine<Database> for PostgreSql {
+    fn name(&self) -> &'static str {
+        ENGINE
+    }
+
+    fn check(&self, scope: &Scope<'_>, spec: &Database) -> Vec<Problem> {
+        let wanted = version(scope, spec);
+        let mut problems = vec![];
+        if !images::POSTGRESQL.iter().any(|(major, _)| *major == wanted.major) {
+            let known: Vec<_> = images::POSTGRESQL.iter().map(|(major, _)| format!("'{major}'")).collect();
+            problems.push(Problem::new("spec.database.version", "UnknownVersion", format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", "))));
+        }
+        let claim = volumes::claim_name(&scope.component(Database::ROLE, ""), 0);
+        if let Some(there) = scope.observed.claim(&claim).filter(|there| there.engine != ENGINE || there.major != wanted.major) {
+            let message = format!("volume {claim} holds data of {} {}, and `database` asks for {ENGINE} {}; ask for what it holds, or delete the anchor {} to throw the data away", there.engine, there.major, wanted.major, anchor(scope));
+            problems.push(Problem::new("spec.database", "VolumeOfAnotherEngine", message));
+        }
+        problems
+    }
+
+    fn build(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring, out: &mut Objects) {
+        let (name, anchor) = (scope.component(Database::ROLE, ""), anchor(scope));
+        let version = version(scope, spec);
+        let data = Data { part: Database::ROLE, engine: ENGINE, major: &version.major };
+        volumes::anchor(scope, &anchor, data, out);
+        // Everything below is named by the anchor's uid. It is built as soon as the anchor is there.
+        let Some(hook) = hook(scope, &anchor) else { return };
+        let claim = volumes::claim_name(&name, 0);
+        let admin = hook.secret_name(&scope.component(Database::ROLE, "admin"), 1);
+        credentials::login(scope, hook, data.part, &admin, ADMIN, Some(claim.clone()), out);
+        for edge in &wiring.databases {
+            let login = hook.secret_name(&scope.component(Database::ROLE, &format!("login-{}", edge.service)), edge.login);
+            credentials::login(scope, hook, data.part, &login, &edge.service, None, out);
+        }
+        volumes::claim(scope, hook, &claim, data, spec.storage.as_ref(), out);
+        server(spec, name, &version, &admin).stateful(scope, VOLUME, out);
+    }
+
+    fn provision(&self, scope: &Scope<'_>, _: &Database, wiring: &Wiring) -> Option<agents::Provision> {
+        let anchor = anchor(scope);
+        let hook = hook(scope, &anchor)?;
+        let mut databases: Vec<String> = wiring.databases.iter().map(|edge| edge.database.clone()).collect();
+        databases.sort();
+        databases.dedup();
+        let login = |edge: &DatabaseEdge| {
+            let secret = login_secret(scope, &edge.service, edge.login)?;
+            Some(agents::DatabaseLogin { service: edge.service.clone(), username: edge.service.clone(), secret, database: edge.database.clone(), read_only: edge.read_only })
+        };
+        Some(agents::Provision::PostgreSQL(agents::PostgreSQL {
+            component: Database::ROLE.into(),
+            host: scope.component(Database::ROLE, ""),
+            port: PORT as u16,
+            admin_secret: hook.secret_name(&scope.component(Database::ROLE, "admin"), 1),
+            databases,
+            logins: wiring.databases.iter().filter_map(login).collect(),
+        }))
+    }
+}
+
+fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Workload {
+    let ready = Ask::Exec(&["pg_isready", "--host=127.0.0.1", "--username=postgres", "--quiet"]);
+    Workload {
+        name,
+        part: Database::ROLE.into(),
+        container: "postgresql".into(),
+        image: spec.runtime.image.clone(),
+        default_image: images::postgresql(&version.exact),
+        user: USER,
+        replicas: 1,
+        ports: vec![Port::new("postgresql", PORT)],
+        env: vec![
+            value("PGDATA", format!("{VOLUME}/{}/docker", version.major)),
+            from_secret("POSTGRES_USER", admin, USERNAME),
+            from_secret("POSTGRES_PASSWORD", admin, PASSWORD),
+            value("POSTGRES_DB", "postgres"),
+            value("POSTGRES_INITDB_ARGS", "--data-checksums --auth-host=scram-sha-256 --auth-local=peer --encoding=UTF8"),
+        ],
+        volumes: vec![pod::scratch("run", "16Mi")],
+        mounts: vec![pod::mount("run", "/var/run/postgresql", false)],
+        // A first start makes the data, and a start after a crash reads the log: both take their time.
+        startup: Some((ready.clone(), 600)),
+        readiness: Some(ready),
+        resources: spec.runtime.resources.clone(),
+        default_requests: ("100m", "256Mi"),
+        scheduling: spec.runtime.scheduling.clone(),
+        shutdown: Shutdown { stop: 120, ..Default::default() },
+        // A version that the user asks for is a change of its own.
+        annotations: spec.version.iter().map(|asked| ("microapp.dev/version".to_owned(), asked.to_string())).collect(),
+        ..Default::default()
+    }
+}
+
+/// Which PostgreSQL is to run.
+struct Version {
+    major: String,
+    exact: String,
+}
+
+/// What the user asks for; else what the data was written by; else the newest tested.
+fn version(scope: &Scope<'_>, spec: &Database) -> Version {
+    let recorded = scope.observed.anchor(&anchor(scope)).map(|(_, there)| there.major.clone()).filter(|major| !major.is_empty());
+    let asked = spec.version.as_ref().map(ToString::to_string).or(recorded).unwrap_or_else(|| images::POSTGRESQL[0].0.into());
+    let major = asked.split('.').next().unwrap_or_default().to_owned();
+    let tested = images::POSTGRESQL.iter().find(|(tested, _)| *tested == asked).map(|(_, exact)| (*exact).to_owned());
+    Version { major, exact: tested.unwrap_or(asked) }
+}
+
+/// How a service reaches its database. Passwords are letters and digits, so addresses need no escaping.
+pub fn binding(scope: &Scope<'_>, edge: &DatabaseEdge) -> Binding {
+    let (host, database) = (scope.component(Database::ROLE, ""), &edge.database);
+    Binding {
+        name: Database::ROLE.into(),
+        kind: "postgresql".into(),
+        port: PORT,
+        resource: Some(database.clone()),
+        secret: login_secret(scope, &edge.service, edge.login),
+        urls: vec![
+            ("URL", format!("postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@{host}:{PORT}/{database}")),
+            ("JDBC_URL", format!("jdbc:postgresql://{host}:{PORT}/{database}")),
+            ("R2DBC_URL", format!("r2dbc:postgresql://{host}:{PORT}/{database}")),
+        ],
+        host,
+        tls: None,
+    }
+}

@@ -1,0 +1,145 @@
+//! What is there: all that a pass knows of the cluster, as values. Offline it is empty.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{agents::Report, objects::Id};
+
+/// The facts of one application's namespace that concern it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// Each object that carries the application's label.
+    pub records: BTreeMap<Id, Record>,
+    /// Its pods, by name.
+    pub pods: BTreeMap<String, Pod>,
+    /// What the provisioner said last, if it could be read.
+    pub report: Option<Report>,
+    pub now: Timestamp,
+}
+
+/// One object as the watch saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    pub uid: String,
+    /// The controlling or only owner, if any.
+    pub owner: Option<String>,
+    /// The digest annotation; empty if it has none.
+    pub hash: String,
+    /// Digest of the fields that our manager owns; empty if it owns none.
+    pub fingerprint: String,
+    pub facts: Facts,
+}
+
+/// What the report needs of an object's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Facts {
+    #[default]
+    None,
+    Workload(Workload),
+    Claim(Claim),
+    Service(Service),
+    Anchor(Anchor),
+}
+
+/// A Deployment or StatefulSet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    pub replicas: i32,
+    pub ready: i32,
+    pub updated: i32,
+    /// Pods that exist, old revisions among them.
+    pub current: i32,
+    /// Its controller has seen the newest specification.
+    pub observed: bool,
+    /// Annotations of the pod template.
+    pub annotations: BTreeMap<String, String>,
+    /// Images of the template's containers, by name.
+    pub images: BTreeMap<String, String>,
+    /// StatefulSets: the revision that pods should have.
+    pub revision: String,
+}
+
+impl Workload {
+    /// Every pod that is wanted is there, new and ready, and no old one is left.
+    pub fn settled(&self) -> bool {
+        self.observed && self.updated >= self.replicas && self.ready >= self.replicas && self.current <= self.replicas
+    }
+}
+
+/// A PersistentVolumeClaim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    pub bound: bool,
+    /// The size that it asks for, such as `20Gi`.
+    pub request: String,
+    pub class: Option<String>,
+    /// `microapp.dev/engine` and `microapp.dev/major`.
+    pub engine: String,
+    pub major: String,
+}
+
+/// A Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// Address that a load balancer gave.
+    pub ingress: Option<String>,
+    /// Node ports by name of the port.
+    pub node_ports: BTreeMap<String, i32>,
+}
+
+/// A ControllerRevision that owns data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Anchor {
+    pub engine: String,
+    pub major: String,
+}
+
+/// A pod, as far as it explains why something is not ready.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pod {
+    pub uid: String,
+    /// Label `microapp.dev/part`.
+    pub part: String,
+    pub ready: bool,
+    pub deleting: bool,
+    /// Label `controller-revision-hash`.
+    pub revision: String,
+    /// Why it is not ready, if it says so: reason and message of its first failing container or condition.
+    pub trouble: Option<(String, String)>,
+}
+
+impl Observed {
+    pub fn record(&self, kind: &'static str, name: &str) -> Option<&Record> {
+        self.records.get(&Id { kind, name: name.into() })
+    }
+
+    pub fn workload(&self, kind: &'static str, name: &str) -> Option<&Workload> {
+        match self.record(kind, name).map(|r| &r.facts) {
+            Some(Facts::Workload(facts)) => Some(facts),
+            _ => None,
+        }
+    }
+
+    pub fn claim(&self, name: &str) -> Option<&Claim> {
+        match self.record("PersistentVolumeClaim", name).map(|r| &r.facts) {
+            Some(Facts::Claim(facts)) => Some(facts),
+            _ => None,
+        }
+    }
+
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        match self.record("Service", name).map(|r| &r.facts) {
+            Some(Facts::Service(facts)) => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// The anchor of that name, with its uid.
+    pub fn anchor(&self, name: &str) -> Option<(&str, &Anchor)> {
+        match self.record("ControllerRevision", name) {
+            Some(Record { uid, facts: Facts::Anchor(facts), .. }) => Some((uid, facts)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What every engine fills in, and what it becomes: the pods, and all that nobody may forget around them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::{
+    apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec},
+    core::v1::{
+        ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EnvFromSource, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements, Service, ServicePort,
+        ServiceSpec, Volume, VolumeMount,
+    },
+    policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
+};
+use k8s_openapi::apimachinery::pkg::{
+    api::resource::Quantity,
+    apis::meta::v1::{LabelSelector, ObjectMeta},
+    util::intstr::IntOrString,
+};
+
+use super::{
+    access, digest,
+    fields::{Resources, Scheduling},
+    objects::Objects,
+    observed,
+    pod::{self, Ask, Shutdown},
+    scope::Scope,
+    volumes,
+};
+
+/// On pod templates: digest of the mounted configuration, so that a change of it rolls the pods.
+pub const CONFIG: &str = "microapp.dev/config";
+/// On pod templates: digest of the template but for the versions that we chose. While it stays, so do those versions.
+pub const TEMPLATE: &str = "microapp.dev/template";
+/// On pod templates: the edges that the pods carry, so that only a new one holds.
+pub const EDGES: &str = "microapp.dev/edges";
+/// Name of the volume of configuration.
+const CONFIG_VOLUME: &str = "config";
+
+/// One server or service, as an engine describes it.
+#[derive(Clone, Debug, Default)]
+pub struct Workload {
+    /// Name of all its objects.
+    pub name: String,
+    /// The part that it is, as in status.
+    pub part: String,
+    /// Name of the main container.
+    pub container: String,
+    /// The user's image; None: `default_image`.
+    pub image: Option<String>,
+    pub default_image: String,
+    pub command: Vec<String>,
+    pub args: Vec<String>,
+    pub user: i64,
+    pub replicas: i32,
+    /// Ports of the container and of the Service: name and number, and the Service's number where it differs.
+    pub ports: Vec<Port>,
+    pub env: Vec<EnvVar>,
+    pub env_from: Vec<EnvFromSource>,
+    /// Files of configuration by name, mounted at the folder.
+    pub files: Option<(String, BTreeMap<String, String>)>,
+    pub volumes: Vec<Volume>,
+    pub mounts: Vec<VolumeMount>,
+    pub sidecars: Vec<Container>,
+    pub startup: Option<(Ask, i32)>,
+    pub readiness: Option<Ask>,
+    pub liveness: Option<Ask>,
+    pub resources: Option<Resources>,
+    /// Requests when the user says nothing: CPU and memory.
+    pub default_requests: (&'static str, &'static str),
+    pub scheduling: Option<Scheduling>,
+    pub shutdown: Shutdown,
+    /// Further annotations of the pod template.
+    pub annotations: BTreeMap<String, String>,
+    /// What its pods may ask of the API server.
+    pub rules: Vec<k8s_openapi::api::rbac::v1::PolicyRule>,
+    /// Old pods end before new ones start.
+    pub recreate: bool,
+}
+
+/// A port of a container and of its Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Port {
+    pub name: String,
+    pub number: i32,
+    /// `appProtocol` of the Service's port.
+    pub protocol: Option<&'static str>,
+    /// The Service's number, if it is another one. None in `exposed`: the port is the container's only.
+    pub exposed: Option<i32>,
+}
+
+impl Port {
+    pub fn new(name: impl Into<String>, number: i32) -> Self {
+        Self { name: name.into(), number, protocol: None, exposed: Some(number) }
+    }
+}
+
+impl Workload {
+    /// Pods that nothing distinguishes.
+    pub fn deployment(self, scope: &Scope<'_>, out: &mut Objects) {
+        let selector = scope.selector(&self.part);
+        let template = self.surroundings(scope, "Deployment", out);
+        let rolling = RollingUpdateDeployment { max_surge: Some(IntOrString::Int(1)), max_unavailable: Some(IntOrString::Int(0)) };
+        let strategy = match self.recreate {
+            true => DeploymentStrategy { type_: Some("Recreate".into()), rolling_update: None },
+            false => DeploymentStrategy { type_: Some("RollingUpdate".into()), rolling_update: Some(rolling) },
+        };
+        out.push(&self.part, &Deployment {
+            metadata: self.meta(scope),
+            spec: Some(DeploymentSpec {
+                replicas: Some(self.replicas),
+                revision_history_limit: Some(3),
+                selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
+                strategy: Some(strategy),
+                template,
+                ..Default::default()
+            }),
+            status: None,
+        });
+    }
+
+    /// Pods with a volume each, mounted at `data_folder`.
+    pub fn stateful(mut self, scope: &Scope<'_>, data_folder: &str, out: &mut Objects) {
+        self.mounts.push(pod::mount(volumes::DATA, data_folder, false));
+        let selector = scope.selector(&self.part);
+        let template = self.surroundings(scope, "StatefulSet", out);
+        out.push(&self.part, &StatefulSet {
+            metadata: self.meta(scope),
+            spec: Some(StatefulSetSpec {
+                replicas: Some(self.replicas),
+                revision_history_limit: Some(3),
+                service_name: Some(self.name.clone()),
+                // One stuck pod must not keep the others, or its own next revision, from starting.
+                pod_management_policy: Some("Parallel".into()),
+                persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy { when_deleted: Some("Retain".into()), when_scaled: Some("Retain".into()) }),
+                selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
+                template,
+                volume_claim_templates: Some(vec![volumes::template()]),
+                ..Default::default()
+            }),
+            status: None,
+        });
+    }
+
+    fn meta(&self, scope: &Scope<'_>) -> ObjectMeta {
+        let mut meta = scope.meta(self.name.clone(), &self.part);
+        meta.labels.get_or_insert_default().extend(scope.pod_labels(&self.part));
+        meta
+    }
+
+    /// Adds account, configuration, Service and disruption budget, and answers the pod template.
+    fn surroundings(&self, scope: &Scope<'_>, kind: &'static str, out: &mut Objects) -> PodTemplateSpec {
+        access::account(scope, &self.name, &self.part, self.rules.clone(), out);
+        if let Some((_, files)) = &self.files {
+            out.push(&self.part, &ConfigMap { metadata: scope.meta(self.name.clone(), &self.part), data: Some(files.clone()), ..Default::default() });
+        }
+        if self.ports.iter().any(|p| p.exposed.is_some()) {
+            out.push(&self.part, &self.service(scope));
+        }
+        if self.replicas > 1 {
+            out.push(&self.part, &PodDisruptionBudget {
+                metadata: scope.meta(self.name.clone(), &self.part),
+                spec: Some(PodDisruptionBudgetSpec {
+                    max_unavailable: Some(IntOrString::Int(1)),
+                    selector: Some(LabelSelector { match_labels: Some(scope.selector(&self.part)), ..Default::default() }),
+                    unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
+                    ..Default::default()
+                }),
+                status: None,
+            });
+        }
+        self.template(scope, scope.observed.workload(kind, &self.name))
+    }
+
+    /// The Service by which others find the pods. Engines that expose more push one of their own.
+    pub fn service(&self, scope: &Scope<'_>) -> Service {
+        let port = |p: &Port| {
+            Some(ServicePort {
+                name: Some(p.name.clone()),
+                port: p.exposed?,
+                target_port: Some(IntOrString::String(p.name.clone())),
+                app_protocol: p.protocol.map(Into::into),
+                ..Default::default()
+            })
+        };
+        Service {
+            metadata: scope.meta(self.name.clone(), &self.part),
+            spec: Some(ServiceSpec {
+                selector: Some(scope.selector(&self.part)),
+                ports: Some(self.ports.iter().filter_map(port).collect()),
+                type_: Some("ClusterIP".into()),
+                ..Default::default()
+            }),
+            status: None,
+        }
+    }
+
+    /// The pod template. Versions that we chose stay as they run until something else changes: an upgrade of the operator restarts nothing.
+    fn template(&self, scope: &Scope<'_>, live: Option<&observed::Workload>) -> PodTemplateSpec {
+        let mut template = self.fresh_template(scope);
+        let digest = digest::of(&(without_chosen_images(self, scope, template.clone()), scope.registry));
+        if let Some(live) = live.filter(|live| live.annotations.get(TEMPLATE) == Some(&digest)) {
+            for container in containers(&mut template) {
+                if let Some(image) = live.images.get(&container.name) {
+                    container.image = Some(image.clone());
+                }
+            }
+        }
+        template.metadata.get_or_insert_default().annotations.get_or_insert_default().insert(TEMPLATE.into(), digest);
+        template
+    }
+
+    fn fresh_template(&self, scope: &Scope<'_>) -> PodTemplateSpec {
+        let mut annotations = scope.annotations.clone();
+        annotations.extend(self.annotations.clone());
+        if let Some((_, files)) = &self.files {
+            annotations.insert(CONFIG.into(), digest::of(files));
+        }
+        PodTemplateSpec {
+            metadata: Some(ObjectMeta { labels: Some(scope.pod_labels(&self.part)), annotations: Some(annotations), ..Default::default() }),
+            spec: Some(self.pod(scope)),
+        }
+    }
+
+    fn pod(&self, scope: &Scope<'_>) -> PodSpec {
+        let scheduling = self.scheduling.clone().unwrap_or_default();
+        let mut volumes = self.volumes.clone();
+        volumes.push(pod::scratch("tmp", "64Mi"));
+        if self.files.is_some() {
+            volumes.push(Volume { name: CONFIG_VOLUME.into(), config_map: Some(ConfigMapVolumeSource { name: self.name.clone(), ..Default::default() }), ..Default::default() });
+        }
+        let sidecars = self.sidecars.iter().cloned().map(|mut container| {
+            container.image_pull_policy = scope.pull_policy.map(Into::into);
+            container
+        });
+        PodSpec {
+            service_account_name: Some(self.name.clone()),
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            security_context: Some(pod::pod_security(self.user)),
+            termination_grace_period_seconds: Some(self.shutdown.grace_seconds()),
+            topology_spread_constraints: (self.replicas > 1).then(|| pod::spread(&scope.selector(&self.part))),
+            image_pull_secrets: (!scope.pull_secrets.is_empty()).then(|| scope.pull_secrets.iter().map(|name| LocalObjectReference { name: (*name).into() }).collect()),
+            init_containers: (!self.sidecars.is_empty()).then(|| sidecars.collect()),
+            containers: vec![self.main_container(scope)],
+            volumes: Some(volumes),
+            node_selector: (!scheduling.node_selector.is_empty()).then_some(scheduling.node_selector),
+            tolerations: (!scheduling.tolerations.is_empty()).then_some(scheduling.tolerations),
+            affinity: scheduling.affinity,
+            priority_class_name: scheduling.priority_class_name,
+            ..Default::default()
+        }
+    }
+
+    fn main_container(&self, scope: &Scope<'_>) -> Container {
+        let mut mounts = self.mounts.clone();
+        mounts.push(pod::mount("tmp", "/tmp", false));
+        if let Some((folder, _)) = &self.files {
+            mounts.push(pod::mount(CONFIG_VOLUME, folder, true));
+        }
+        let some = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
+        let port = |p: &Port| ContainerPort { name: Some(p.name.clone()), container_port: p.number, ..Default::default() };
+        Container {
+            name: self.container.clone(),
+            image: Some(self.image.clone().unwrap_or_else(|| scope.image(&self.default_image))),
+            image_pull_policy: scope.pull_policy.map(Into::into),
+            command: some(&self.command),
+            args: some(&self.args),
+            env: (!self.env.is_empty()).then(|| self.env.clone()),
+            env_from: (!self.env_from.is_empty()).then(|| self.env_from.clone()),
+            ports: (!self.ports.is_empty()).then(|| self.ports.iter().map(port).collect()),
+            startup_probe: self.startup.as_ref().map(|(ask, seconds)| ask.probe(1, (*seconds).max(1))),
+            readiness_probe: self.readiness.as_ref().map(|ask| ask.probe(5, 2)),
+            liveness_probe: self.liveness.as_ref().map(|ask| ask.probe(10, 6)),
+            lifecycle: self.shutdown.hook(super::agents::AGENT_PORT),
+            resources: Some(resources(self.resources.as_ref(), self.default_requests)),
+            security_context: Some(pod::container_security()),
+            volume_mounts: Some(mounts),
+            ..Default::default()
+        }
+    }
+}
+
+/// What our own program requests: CPU and memory.
+pub fn resources_of_agents() -> (&'static str, &'static str) {
+    ("10m", "24Mi")
+}
+
+/// A container of our own program.
+pub fn agent(scope: &Scope<'_>, name: &str, args: &[&str], mounts: Vec<VolumeMount>) -> Container {
+    Container {
+        name: name.into(),
+        image: Some(scope.image(scope.agent_image)),
+        args: Some(args.iter().map(|a| (*a).into()).collect()),
+        resources: Some(resources(None, resources_of_agents())),
+        security_context: Some(pod::container_security()),
+        volume_mounts: Some(mounts),
+        ..Default::default()
+    }
+}
+
+fn resources(wanted: Option<&Resources>, (cpu, memory): (&str, &str)) -> ResourceRequirements {
+    wanted.map(Into::into).unwrap_or_else(|| ResourceRequirements {
+        requests: Some([("cpu", cpu), ("memory", memory)].map(|(k, v)| (k.to_owned(), Quantity(v.to_owned()))).into()),
+        ..Default::default()
+    })
+}
+
+fn containers(template: &mut PodTemplateSpec) -> impl Iterator<Item = &mut Container> {
+    let spec = template.spec.get_or_insert_default();
+    spec.init_containers.iter_mut().flatten().chain(spec.containers.iter_mut())
+}
+
+/// The template as it would be whatever versions we chose: the images that are ours to choose are left out.
+fn without_chosen_images(workload: &Workload, scope: &Scope<'_>, mut template: PodTemplateSpec) -> PodTemplateSpec {
+    let agent = scope.image(scope.agent_image);
+    for container in containers(&mut template) {
+        let chosen = container.image.as_deref() == Some(agent.as_str()) || container.name == workload.container && workload.image.is_none();
+        if chosen {
+            container.image = None;
+        }
+    }
+    template
+}

@@ -1,0 +1,65 @@
+# What both levels share: progress, and processes that can be found again. Sourced by cluster.
+# A cluster's processes carry CLUSTER_DIR=$DIR in their environment: so they are found even when the pid files
+# are gone or name other processes by now.
+
+begin=${EPOCHREALTIME/./}
+
+say() { # TEXT: a line of progress, after the seconds since the start
+	local ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	printf '%5d.%d s  %s\n' $((ms / 1000)) $((ms % 1000 / 100)) "$1" >&2
+}
+die() { # TEXT
+	printf 'cluster: %s\n' "$1" >&2
+	exit 1
+}
+
+ours() { # PID: whether it belongs to this cluster
+	grep -qzxF "CLUSTER_DIR=$DIR" "/proc/$1/environ" 2>/dev/null
+}
+processes() { # all of this cluster
+	grep -lzxF "CLUSTER_DIR=$DIR" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3 || true
+}
+pid_of() { # PART
+	cat "$DIR/run/$1.pid" 2>/dev/null
+}
+alive() { # PART
+	local pid
+	pid=$(pid_of "$1") && ours "$pid"
+}
+
+start() { # PART: unless it runs
+	if alive "$1"; then return; fi
+	local -a cmd
+	command_of "$1"
+	spawn "$1" "${cmd[@]}" </dev/null >>"$DIR/log/$1.log" 2>&1
+}
+stop() { # PART: the API server waits up to a minute for its watchers, we do not
+	alive "$1" || return 0
+	local pid
+	pid=$(pid_of "$1")
+	kill -TERM "$pid" 2>/dev/null || true
+	for _ in {1..100}; do
+		alive "$1" || return 0
+		sleep 0.1
+	done
+	kill -KILL "$pid" 2>/dev/null || true
+	while alive "$1"; do sleep 0.1; done
+}
+await() { # SECONDS PART CMD...: until CMD succeeds; at the end of the time or of the part, its last words
+	local end=$((SECONDS + $1)) part=$2 output
+	shift 2
+	until output=$("$@" 2>&1); do
+		if ! alive "$part" || [ $SECONDS -ge $end ]; then
+			printf '%s\n' "--- last lines of $DIR/log/$part.log" "$(tail -n 20 "$DIR/log/$part.log")" "--- last answer: ${output:-none}" >&2
+			alive "$part" && die "$part did not get ready in time (log above)"
+			die "$part ended at its start (log above)"
+		fi
+		sleep 0.1
+	done
+	say "$part ready"
+}
+
+kube_ctl() { # ARGS...: kubectl as the administrator
+	KUBECONFIG=$DIR/pki/admin.kubeconfig "$PROGRAMS/kube" kubectl "$@"
+}
+api_ready() { kube_ctl get --raw /readyz --request-timeout 2s; }

@@ -1,0 +1,105 @@
+// Command kube is every program of the test cluster in one: the first argument, or the name it is
+// called by, says which part to be. Linking once instead of nine times saves minutes on a small machine.
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // time zones of CronJobs
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.etcd.io/etcd/server/v3/etcdmain"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+	kwokconfig "sigs.k8s.io/kwok/pkg/config"
+	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
+	kwoklog "sigs.k8s.io/kwok/pkg/log"
+)
+
+// parts run with os.Args as if they were programs of their own, and return the exit code.
+// Their commands are made only when asked for: each registers flags and metrics for the whole process.
+var parts = map[string]func() int{
+	"etcd":                    func() int { etcdmain.Main(os.Args); return 0 },
+	"kube-apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
+	"kube-controller-manager": func() int { return cli.Run(controllers.NewControllerManagerCommand()) },
+	"kube-scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
+	"kube-proxy":              func() int { return cli.Run(proxy.NewProxyCommand()) },
+	"kubelet":                 func() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) },
+	"kubectl":                 runKubectl,
+	"kwok":                    runKwok,
+	"volumes":                 own(volumesCommand),
+	"pki":                     own(pkiCommand),
+	"ports":                   own(portsCommand),
+}
+
+func main() {
+	name := filepath.Base(os.Args[0])
+	if parts[name] == nil && len(os.Args) > 1 {
+		name, os.Args = os.Args[1], os.Args[1:]
+	}
+	run := parts[name]
+	if run == nil {
+		fmt.Fprintf(os.Stderr, "usage: kube PART [flags], PART one of: %s\n", strings.Join(slices.Sorted(maps.Keys(parts)), " "))
+		os.Exit(2)
+	}
+	os.Exit(run())
+}
+
+// own makes a part of one of our own commands: it ends by SIGTERM or SIGINT and prints its error once.
+func own(command func() *cobra.Command) func() int {
+	return func() int {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+		defer stop()
+		c := command()
+		c.SilenceUsage = true
+		if c.ExecuteContext(ctx) != nil {
+			return 1
+		}
+		return 0
+	}
+}
+
+func runKubectl() int {
+	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
+		kubectlutil.CheckErr(err)
+	}
+	return 0
+}
+
+// runKwok is kwok's own main: its configuration must be read before its command is made.
+func runKwok() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	flags := pflag.NewFlagSet("kwok", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.Usage = func() {}
+	ctx, logger := kwoklog.InitFlags(ctx, flags)
+	ctx, err := kwokconfig.InitFlags(ctx, flags)
+	if err == nil {
+		c := kwok.NewCommand(ctx)
+		c.Version = "" // its flag is another one in the other parts
+		c.PersistentFlags().AddFlagSet(flags)
+		err = c.ExecuteContext(ctx)
+	}
+	if err != nil {
+		logger.Error("kwok ended", "err", err)
+		return 1
+	}
+	return 0
+}
