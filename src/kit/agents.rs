@@ -27,11 +27,6 @@ pub fn endpoints_file(cluster: &str) -> String {
 /// Envoy's `stat_prefix` for the listener that the public reaches: `/drain` waits until it holds no connection.
 pub const GATEWAY_STATS: &str = "gateway";
 
-/// What a name of the resource is called inside SQL servers, where `-` would need quotes.
-pub fn sql_name(name: &str) -> String {
-    name.replace('-', "_")
-}
-
 /// What `agent discover` is to find and to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -32,7 +32,7 @@ impl Case {
         self.logins.clear();
         for &(service, database, read_only) in services {
             let secret = format!("{service}-v1");
-            self.secret(&secret, &service.replace('-', "_"), &format!("password-of-{service}"))?;
+            self.secret(&secret, service, &format!("password-of-{service}"))?;
             self.logins.push(DatabaseLogin { service: service.into(), username: service.into(), secret, database: database.into(), read_only });
         }
         Ok(())
@@ -241,10 +241,10 @@ async fn two_services_share_a_database() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn awkward_names() -> anyhow::Result<()> {
-    let services = [("user", "select", false), ("order-items", "a-b-c", false), ("orders-owner", "orders", false), ("postgres-1", "user", true)];
+    let services = [("user", "select", false), ("order-items", "a-b-c", false), ("orders-owner", "orders", false), ("Straße \"1\"", "user", true)];
     let Some(case) = Case::new(&services)? else { return Ok(()) };
     case.sound().await?;
-    case.sql("order_items", "a_b_c", "CREATE TABLE \"table\" (id int)").await?;
+    case.sql("order-items", "a-b-c", "CREATE TABLE \"table\" (id int)").await?;
     Ok(())
 }
 

@@ -12,14 +12,14 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::{Failure, Login};
-use crate::kit::agents::{DatabaseLogin, PostgreSQL, sql_name};
+use crate::kit::agents::{DatabaseLogin, PostgreSQL};
 pub use proof::prove;
 pub use repair::repair;
 
 /// For each exchange with a server.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The role that owns a database. Names of the resource never hold `__`, so it can be no login.
+/// The role that owns a database. Names in plans never hold `__`, so that it can be no service's login.
 fn owner(database: &str) -> String {
     format!("{database}__owner")
 }
@@ -29,22 +29,9 @@ fn reader(database: &str) -> String {
     format!("{database}__reader")
 }
 
-/// A login as the server knows it.
-struct Wanted {
-    name: String,
-    database: String,
-    read_only: bool,
-}
-
-impl Wanted {
-    fn of(login: &DatabaseLogin) -> Self {
-        Self { name: sql_name(&login.username), database: sql_name(&login.database), read_only: login.read_only }
-    }
-
-    /// The role that gives it its access.
-    fn through(&self) -> String {
-        if self.read_only { reader(&self.database) } else { owner(&self.database) }
-    }
+/// The role that gives a login its access.
+fn access_role(login: &DatabaseLogin) -> String {
+    if login.read_only { reader(&login.database) } else { owner(&login.database) }
 }
 
 async fn connect(server: &PostgreSQL, login: &Login, database: &str) -> Result<Client, Failure> {

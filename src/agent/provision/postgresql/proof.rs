@@ -4,7 +4,7 @@ use std::path::Path;
 
 use futures::{StreamExt, stream};
 
-use super::{Failure, Login, Wanted, connect, owner, within};
+use super::{Failure, Login, access_role, connect, within};
 use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof};
 
 /// A server has few connections, and they are for the services.
@@ -44,19 +44,18 @@ pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
 
 /// Who the server says it is, if it has exactly the access that the plan gives it.
 async fn log_in(server: &PostgreSQL, login: &DatabaseLogin, logins: &Path) -> Result<String, Failure> {
-    let wanted = Wanted::of(login);
-    let client = connect(server, &Login::read(logins, &login.secret).await?, &wanted.database).await?;
+    let client = connect(server, &Login::read(logins, &login.secret).await?, &login.database).await?;
     let rights = within(client.query_one(RIGHTS, &[])).await?;
     let (identity, acting): (String, String) = (rights.get("identity"), rights.get("acting"));
-    if wanted.read_only {
+    if login.read_only {
         if rights.get("may_write") {
-            return Err(Failure::AccessTooWide(format!("{identity} may only read database {}, but can write there", wanted.database)));
+            return Err(Failure::AccessTooWide(format!("{identity} may only read database {}, but can write there", login.database)));
         }
         if !rights.get::<_, bool>("reads_all") {
-            return Err(Failure::AccessMissing(format!("{identity} cannot read all tables of database {}", wanted.database)));
+            return Err(Failure::AccessMissing(format!("{identity} cannot read all tables of database {}", login.database)));
         }
-    } else if acting != owner(&wanted.database) || rights.get("public_closed") {
-        return Err(Failure::AccessMissing(format!("{identity} cannot write to database {} as its owner", wanted.database)));
+    } else if acting != access_role(login) || rights.get("public_closed") {
+        return Err(Failure::AccessMissing(format!("{identity} cannot write to database {} as its owner", login.database)));
     }
     Ok(identity)
 }

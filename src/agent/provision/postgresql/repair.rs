@@ -9,9 +9,9 @@ use tokio_postgres::Client;
 use tracing::info;
 
 use super::catalog::{Catalog, Database, Inside, Role};
-use super::{Failure, Login, Wanted, connect, owner, reader, within};
+use super::{Failure, Login, access_role, connect, owner, reader, within};
 use crate::agent::provision::Obstacle;
-use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof, sql_name};
+use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof};
 
 /// The database that every server has.
 const MAINTENANCE: &str = "postgres";
@@ -25,18 +25,17 @@ pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Pr
         Err(failure) => return server.logins.iter().map(|login| obstacle(login, &failure)).collect(),
     };
     let mut unusable = BTreeMap::new();
-    for database in server.databases.iter().map(|it| sql_name(it)) {
-        if let Err(failure) = repair.database(&database, &catalog).await {
+    for database in &server.databases {
+        if let Err(failure) = repair.database(database, &catalog).await {
             unusable.insert(database, failure);
         }
     }
     let mut obstacles = Vec::new();
     for login in &server.logins {
         let refused = proofs.iter().any(|it| it.service == login.service && it.component == server.component && it.reason == "LoginRefused");
-        let wanted = Wanted::of(login);
-        let ended = match unusable.get(&wanted.database) {
+        let ended = match unusable.get(&login.database) {
             Some(failure) => Err(failure.clone()),
-            None => repair.login(&wanted, logins, &login.secret, refused, catalog.roles.get(&wanted.name)).await,
+            None => repair.login(login, logins, refused, catalog.roles.get(&login.username)).await,
         };
         obstacles.extend(ended.err().map(|failure| obstacle(login, &failure)));
     }
@@ -47,11 +46,10 @@ pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Pr
 async fn enter<'a>(server: &'a PostgreSQL, mark: &str, logins: &Path) -> Result<(Repair<'a>, Catalog), Failure> {
     let login = Login::read(logins, &server.admin_secret).await?;
     let admin = connect(server, &login, MAINTENANCE).await?;
-    let databases: Vec<String> = server.databases.iter().map(|it| sql_name(it)).collect();
-    let logins = server.logins.iter().map(|it| sql_name(&it.username));
-    let roles: Vec<String> = databases.iter().flat_map(|it| [owner(it), reader(it)]).chain(logins).collect();
+    let logins = server.logins.iter().map(|login| login.username.clone());
+    let roles: Vec<String> = server.databases.iter().flat_map(|database| [owner(database), reader(database)]).chain(logins).collect();
     let repair = Repair { server, mark: format!("microapp:{mark}"), login, admin };
-    let catalog = Catalog::read(&repair.admin, &repair.mark, &roles, &databases).await?;
+    let catalog = Catalog::read(&repair.admin, &repair.mark, &roles, &server.databases).await?;
     let wanted: BTreeSet<&String> = roles.iter().collect();
     for (name, role) in catalog.roles.iter().filter(|(name, role)| role.ours && !wanted.contains(name)) {
         repair.change(name, &closing(name, role)).await?;
@@ -91,25 +89,25 @@ impl Repair<'_> {
         self.execute(&admin, &opening_to_readers(database, &Inside::read(&admin, database).await?)).await
     }
 
-    async fn login(&self, wanted: &Wanted, logins: &Path, secret: &str, refused: bool, role: Option<&Role>) -> Result<(), Failure> {
+    async fn login(&self, login: &DatabaseLogin, logins: &Path, refused: bool, role: Option<&Role>) -> Result<(), Failure> {
         let mut statements = Vec::new();
         match role {
-            Some(role) if !role.ours => return Err(not_ours("role", &wanted.name)),
+            Some(role) if !role.ours => return Err(not_ours("role", &login.username)),
             Some(role) if role.can_log_in && !refused => {}
             _ => {
                 // A verifier, so that the password stands in no log of the server.
-                let verifier = scram_sha_256(Login::read(logins, secret).await?.password.as_bytes());
+                let verifier = scram_sha_256(Login::read(logins, &login.secret).await?.password.as_bytes());
                 let verb = if role.is_none() { "CREATE" } else { "ALTER" };
-                statements.push(format!("{verb} ROLE {} LOGIN PASSWORD {}", name(&wanted.name), text(&verifier)));
+                statements.push(format!("{verb} ROLE {} LOGIN PASSWORD {}", name(&login.username), text(&verifier)));
             }
         }
         if role.is_none() {
-            statements.push(self.marking(&wanted.name));
+            statements.push(self.marking(&login.username));
         }
-        let access = access(wanted, role);
+        let access = access(login, role);
         let moved = !access.is_empty() && role.is_some();
         statements.extend(access);
-        if moved { self.change(&wanted.name, &statements).await } else { self.execute(&self.admin, &statements).await }
+        if moved { self.change(&login.username, &statements).await } else { self.execute(&self.admin, &statements).await }
     }
 
     fn marking(&self, role: &str) -> String {
@@ -145,19 +143,19 @@ fn closing(login: &str, role: &Role) -> Vec<String> {
 }
 
 /// What gives a login exactly the access that is wanted.
-fn access(wanted: &Wanted, role: Option<&Role>) -> Vec<String> {
-    let through = wanted.through();
-    let acts = (!wanted.read_only).then_some((wanted.database.as_str(), through.as_str()));
+fn access(login: &DatabaseLogin, role: Option<&Role>) -> Vec<String> {
+    let through = access_role(login);
+    let acts = (!login.read_only).then_some((login.database.as_str(), through.as_str()));
     let mut statements = Vec::new();
     if let Some(role) = role {
-        statements.extend(leaving(&wanted.name, role, Some(&through)));
-        statements.extend(resetting(&wanted.name, role, acts));
+        statements.extend(leaving(&login.username, role, Some(&through)));
+        statements.extend(resetting(&login.username, role, acts));
     }
     if role.is_none_or(|role| !role.member_of.contains(&through)) {
-        statements.push(format!("GRANT {} TO {}", name(&through), name(&wanted.name)));
+        statements.push(format!("GRANT {} TO {}", name(&through), name(&login.username)));
     }
-    if !wanted.read_only && role.is_none_or(|role| role.acts_as.get(&wanted.database) != Some(&through)) {
-        statements.push(format!("ALTER ROLE {} IN DATABASE {} SET role TO {}", name(&wanted.name), name(&wanted.database), text(&through)));
+    if !login.read_only && role.is_none_or(|role| role.acts_as.get(&login.database) != Some(&through)) {
+        statements.push(format!("ALTER ROLE {} IN DATABASE {} SET role TO {}", name(&login.username), name(&login.database), text(&through)));
     }
     statements
 }
