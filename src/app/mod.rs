@@ -1,6 +1,8 @@
 //! The wish, and whether it is sound.
 
 pub mod crd;
+pub mod problems;
+pub mod schema;
 pub mod spec;
 pub mod status;
 pub use spec::*;
