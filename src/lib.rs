@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod cli;
 pub mod cluster;
 pub mod components;
 pub mod controller;

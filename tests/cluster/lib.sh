@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # What both levels share: progress, and processes that can be found again. Sourced by cluster.
 # A cluster's processes carry CLUSTER_DIR=$DIR in their environment: so they are found even when the pid files
 # are gone or name other processes by now.

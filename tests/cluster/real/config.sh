@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # The configuration files of the node's programs.
 
 configure() {
@@ -19,6 +20,8 @@ containerd_config() {
 		  address = "$DIR/containerd.sock"
 		[ttrpc]
 		  address = "$DIR/containerd.sock.ttrpc"
+		[plugins.'io.containerd.snapshotter.v1.overlayfs']
+		  mount_options = ["volatile"] # or the end of each container waits for the whole disk
 		[plugins.'io.containerd.cri.v1.images'.pinned_images]
 		  sandbox = "registry.k8s.io/pause:3.10.1"
 		[plugins.'io.containerd.cri.v1.images'.registry]

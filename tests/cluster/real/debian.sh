@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # containerd, runc and the CNI plug-ins: Debian's newest packages, unpacked into the cache and not installed.
 
 SUITE=sid PACKAGES=(containerd runc containernetworking-plugins libc6 libseccomp2)
@@ -24,7 +25,7 @@ fetch_packages() ( # FOLDER
 	echo "deb [check-valid-until=no] $mirror $SUITE main" >"$work/sources.list"
 	options=(-q -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null -o "Dir::State::lists=$work/lists"
 		-o "Dir::Cache=$work" -o Dir::State::status=/dev/null -o APT::Sandbox::User=root)
-	cd "$work"
+	cd "$work" || exit
 	{ apt-get "${options[@]}" update && apt-get "${options[@]}" download "${PACKAGES[@]}"; } >apt.log 2>&1 ||
 		die "cannot fetch ${PACKAGES[*]} of $SUITE from $mirror: $(tail -n 3 apt.log)"
 	for package in *.deb; do dpkg-deb -x "$package" "$root"; done

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC1091 # variables are shared with the script that sources this
 # The real level: one node with a kubelet, containerd and all that belongs to it. The node is a set of namespaces
 # (network, processes, mounts) held by one init process: when that ends, however it ends, every process, mount,
 # link and rule of the cluster is gone. A pair of links joins it to this machine; nothing is routed beyond it.
@@ -6,9 +7,7 @@ PARTS=(etcd registry containerd kube-apiserver kube-controller-manager kube-sche
 NODE=node-1 ADDRESS=172.30.0.1 HOST_ADDRESS=172.30.0.254 HOST_LINK=microapp0 DNS_ADDRESS=10.96.0.10 REGISTRY=127.0.0.1:5000
 API_PORT=6443 ETCD_PORT=2379 ETCD_PEER_PORT=2380 CONTROLLERS_PORT=10257 SCHEDULER_PORT=10259
 [ "$UID" = 0 ] || die 'a real cluster needs root; an ordinary user may have one with --simulated'
-# shellcheck source=/dev/null
 . "$here/real/debian.sh"
-# shellcheck source=/dev/null
 . "$here/real/config.sh"
 
 level_load() {

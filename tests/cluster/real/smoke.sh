@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # The real level's test, sourced by smoke. Not beside another real cluster: the addresses are the same.
 
 images=${2:-${MICROAPP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/microapp}/images/layout}

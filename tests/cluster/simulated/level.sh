@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # The simulated level: a real control plane on loopback and free ports; kwok plays the nodes and the pods.
 
 PARTS=(etcd kube-apiserver kube-controller-manager kube-scheduler volumes kwok)
