@@ -12,6 +12,9 @@ pub struct Operator {
     /// Image of the agents in pods; the operator's own by default
     #[arg(long, env = "MICROAPP_AGENT_IMAGE")]
     agent_image: Option<String>,
+    /// The one namespace whose applications it keeps; all by default
+    #[arg(long, env = "MICROAPP_NAMESPACE")]
+    namespace: Option<String>,
     /// Namespace of the Lease by which one of several operators leads; none: this one leads without asking
     #[arg(long, env = "POD_NAMESPACE")]
     lease_namespace: Option<String>,
@@ -44,6 +47,7 @@ pub async fn run(args: Operator) -> Result<(), Error> {
     settings.agent_image = args.agent_image.unwrap_or(settings.agent_image);
     let options = Options {
         settings,
+        namespace: args.namespace,
         lease_namespace: args.lease_namespace,
         identity: args.identity,
         health_address: Some(args.health_address),

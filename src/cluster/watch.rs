@@ -3,15 +3,18 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::{ConfigMap, Pod}};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DynamicObject, PartialObjectMeta},
+    api::{ApiResource, DynamicObject, PartialObjectMeta},
+    core::DynamicResourceScope,
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, watcher},
     },
 };
+
+use tokio::task::JoinSet;
 
 use super::{
     client::resource,
@@ -37,21 +40,38 @@ fn watched() -> impl Iterator<Item = &'static Owned> {
     OWNED.iter().filter(|row| row.watched != Watched::Never)
 }
 
-/// Starts all watches. They end with the process.
-pub fn start(client: &Client, index: &Arc<Index>) {
+/// Starts all watches, of one namespace or of all. They end when the answer is dropped.
+pub fn start(client: &Client, namespace: Option<&str>, index: &Arc<Index>) -> JoinSet<()> {
+    let mut watches = JoinSet::new();
     for (number, row) in watched().enumerate() {
-        let (client, index) = (client.clone(), index.clone());
+        let (kind, index) = (resource(row), index.clone());
         match row.watched {
-            Watched::Facts => tokio::spawn(async move { follow(Api::<DynamicObject>::all_with(client, &resource(row)), APP, number, Objects(row, index, facts::record)).await }),
-            _ => tokio::spawn(async move {
-                let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(client, &resource(row));
-                follow(api, APP, number, Objects(row, index, |_, object: &PartialObjectMeta<DynamicObject>| facts::metadata_record(&object.metadata))).await;
-            }),
+            Watched::Facts => watches.spawn(follow(scoped::<DynamicObject>(client, namespace, &kind), APP, number, Objects(row, index, facts::record))),
+            _ => {
+                let read = |_: &str, object: &PartialObjectMeta<DynamicObject>| facts::metadata_record(&object.metadata);
+                watches.spawn(follow(scoped::<PartialObjectMeta<DynamicObject>>(client, namespace, &kind), APP, number, Objects(row, index, read)))
+            }
         };
     }
     let next = watched().count();
-    tokio::spawn(follow(Api::<Pod>::all(client.clone()), APP, next, Pods(index.clone())));
-    tokio::spawn(follow(Api::<ConfigMap>::all(client.clone()), REPORT_LABEL, next + 1, Reports(index.clone())));
+    watches.spawn(follow(typed::<Pod>(client, namespace), APP, next, Pods(index.clone())));
+    watches.spawn(follow(typed::<ConfigMap>(client, namespace), REPORT_LABEL, next + 1, Reports(index.clone())));
+    watches
+}
+
+/// Objects of a kind known only by name, of one namespace or of all.
+pub fn scoped<K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>>(client: &Client, namespace: Option<&str>, kind: &ApiResource) -> Api<K> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
+        None => Api::all_with(client.clone(), kind),
+    }
+}
+
+fn typed<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(client: &Client, namespace: Option<&str>) -> Api<K> {
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
 }
 
 /// What becomes of the news of one watch.

@@ -19,6 +19,8 @@ use crate::cluster::{
 #[derive(Clone, Debug)]
 pub struct Options {
     pub settings: Settings,
+    /// The one namespace whose applications it keeps; None: all.
+    pub namespace: Option<String>,
     /// Where its Lease is; None: it leads without asking.
     pub lease_namespace: Option<String>,
     /// By what others know it: the name of its pod.

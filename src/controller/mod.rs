@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
 use kube::{
-    Api, Client,
+    Client,
     api::{ApiResource, DynamicObject},
     runtime::{
         Controller, Predicate, PredicateConfig, WatchStreamExt,
@@ -44,7 +44,7 @@ pub async fn run(client: Client, options: Options, shutdown: impl Future<Output 
     let (ready, is_ready) = watch::channel(false);
     let context = Arc::new(Context::new(client.clone(), index.clone(), &options));
     server::start(&options, context.telemetry.clone(), is_ready).await?;
-    watches::start(&client, &index);
+    let _watches = watches::start(&client, options.namespace.as_deref(), &index);
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         shutdown.await;
@@ -53,12 +53,12 @@ pub async fn run(client: Client, options: Options, shutdown: impl Future<Output 
     let lead = async {
         prepared(&client, &index).await;
         let _ = ready.send(true);
-        let Some(namespace) = &options.lease_namespace else { return work(client.clone(), context.clone(), changes, done(stopped.clone())).await };
+        let Some(namespace) = &options.lease_namespace else { return work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone())).await };
         let mut candidate = Candidate::new(client.clone(), namespace, options.identity.clone());
         candidate.elected().await;
         tracing::info!(identity = options.identity, "leading");
         {
-            let working = work(client.clone(), context.clone(), changes, done(stopped.clone()));
+            let working = work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone()));
             tokio::select! {
                 () = working => {}
                 () = candidate.deposed() => tracing::error!("no longer leading; the process ends, and begins again as a candidate"),
@@ -99,11 +99,11 @@ async fn prepared(client: &Client, index: &Index) {
 }
 
 /// Works until `stop` is done and the passes under way have ended.
-pub async fn work(client: Client, context: Arc<Context>, changes: mpsc::UnboundedReceiver<AppKey>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+async fn work(client: Client, namespace: Option<&str>, context: Arc<Context>, changes: mpsc::UnboundedReceiver<AppKey>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let kind = ApiResource::erase::<MicroserviceApp>(&());
     let writer = reflector::store::Writer::new(kind.clone());
     let reader = writer.as_reader();
-    let apps = watcher(Api::<DynamicObject>::all_with(client, &kind), watcher::Config::default());
+    let apps = watcher(watches::scoped::<DynamicObject>(&client, namespace, &kind), watcher::Config::default());
     // What the operator itself writes into the status is no reason for a pass.
     let forget = context.clone();
     let apps = apps

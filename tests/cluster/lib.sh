@@ -60,8 +60,12 @@ give_up() { # PART [ANSWER]: with its last words
 	if alive "$1"; then die "$1 did not get ready in time (its log is above)"; fi
 	die "$1 ended at its start (its log is above)"
 }
+check_parts() { # those that nothing was awaited of
+	local part
+	for part in "${PARTS[@]}"; do alive "$part" || give_up "$part"; done
+}
 
-kube_ctl() { # ARGS...: kubectl as the administrator
-	KUBECONFIG=$DIR/pki/admin.kubeconfig "$PROGRAMS/kube" kubectl "$@"
+kube_ctl() { # ARGS...: kubectl as the administrator, without the user's own settings and cache
+	KUBECONFIG=$DIR/pki/admin.kubeconfig KUBECACHEDIR=$DIR/run/kubectl KUBERC=off "$PROGRAMS/kube" kubectl "$@"
 }
 api_ready() { kube_ctl get --raw /readyz --request-timeout 2s; }

@@ -48,7 +48,7 @@ level_up() {
 	kube_ctl apply --server-side -f "$here/storage.yaml" -f "$here/real/dns.yaml" >/dev/null
 	await 60 kubelet kube_ctl wait --for=condition=Ready "node/$NODE" --timeout=1s
 	await 60 kube-controller-manager kube_ctl get serviceaccount default
-	for part in "${PARTS[@]}"; do alive "$part" || give_up "$part"; done
+	check_parts
 }
 
 spawn() { # PART CMD...

@@ -70,5 +70,8 @@ check 'up again' "$here/cluster" up --dir "$dir" --images "$images"
 [ ! -e "$images/index.json" ] || check 'with a pod' k run some --image=postgres:18 --command -- sleep infinity
 [ ! -e "$images/index.json" ] || check 'that runs' k wait --for=condition=Ready pod/some --timeout=30s
 check 'killed, all of it' kill_all
+check 'up on its data' "$here/cluster" up --dir "$dir"
+[ ! -e "$images/index.json" ] || check 'the pod runs again' same 1 k get pod some -o 'jsonpath={.status.containerStatuses[?(@.ready==true)].restartCount}'
+check 'killed once more' kill_all
 check 'down' "$here/cluster" down --dir "$dir"
 check 'nothing is left' unchanged

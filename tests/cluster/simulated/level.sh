@@ -40,6 +40,7 @@ level_up() {
 	start kwok
 	await 60 kwok kube_ctl wait --for=condition=Ready node --all --timeout=10s
 	await 60 kube-controller-manager kube_ctl get serviceaccount default
+	check_parts
 }
 
 fake_nodes() { # as kubelets would register them
