@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` shows the rooms and the laws; `tests/architecture.rs` keeps them.
 
+pub mod agent;
 pub mod app;
 pub mod cli;
 pub mod components;
