@@ -86,6 +86,11 @@ impl<'a> App<'a> {
         self.spec().database.iter().filter(|_| open(database::Database::ROLE)).filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect()
     }
 
+    /// Whether everything is known that names of objects are made of. Until then not all that is wanted can be built, so nothing counts as unwanted.
+    pub fn is_complete(&self) -> bool {
+        self.spec().database.is_none() || self.scope.observed.anchor(&database::anchor(&self.scope)).is_some()
+    }
+
     /// What a service reaches, and the edges that its pods will carry.
     pub fn service_wiring(&self, service: &services::Service) -> services::ServiceWiring {
         let mut bindings: Vec<Binding> = vec![];

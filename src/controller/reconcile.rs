@@ -100,7 +100,7 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     }
     let applier = Applier { client: context.client.clone(), index: context.index.clone(), key: key.clone(), version: context.settings.version.clone() };
     let mut applied = applier.apply(objects, observed, &mut state.memory).await;
-    let unwanted = prune::unwanted(objects, observed, app.scope.uid);
+    let unwanted = if app.is_complete() { prune::unwanted(objects, observed, app.scope.uid) } else { vec![] };
     match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
         Ok(true) => unwanted.iter().for_each(|(id, _)| drop(state.memory.wanted.remove(id))),
         Ok(false) => applied.failed = Some("objects that nobody wants any more are still there; they go when the cluster is seen whole".into()),
