@@ -147,18 +147,17 @@ fn use_latest_status(app: &mut MicroserviceApp, state: &State) {
 
 async fn publish(app: &MicroserviceApp, status: Status, applied: &Applied, key: AppKey, mut state: State, context: &Context) -> Result<(), Error> {
     let before = app.status.clone().unwrap_or_default();
+    let events = app::events::events(&before, &status, applied);
     if before != status {
         match publish::status(&context.client, app, &status).await {
-            Ok(version) => {
-                context.events.tell(app, app::events::events(&before, &status, applied));
-                state.published = Some((version, status));
-            }
+            Ok(version) => state.published = Some((version, status)),
             Err(error) => {
                 context.remember(key, state);
                 return Err(error.into());
             }
         }
     }
+    context.events.tell(app, events);
     context.remember(key, state);
     Ok(())
 }
