@@ -45,7 +45,7 @@ impl Actor {
             loop {
                 let mood = seen.lock().unwrap().clone();
                 round(&maps, &mood).await;
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(300)).await;
             }
         });
         Self { mood, task }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Event, Namespace};
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, Resource, ResourceExt};
 use microapp::app::{MicroserviceApp, Status};
@@ -56,9 +56,23 @@ impl Space {
             if holds(&status) {
                 return status;
             }
-            assert!(begun.elapsed() < PATIENCE, "{}/{name} never became {what}; its status:\n{}", self.name, serde_json::to_string_pretty(&Status { inventory: None, ..status }).unwrap());
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            if begun.elapsed() > PATIENCE {
+                let status = serde_json::to_string_pretty(&Status { inventory: None, ..status }).unwrap();
+                panic!("{}/{name} never became {what}; its status:\n{status}\nits pods:\n{}", self.name, self.pods().await);
+            }
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
+    }
+
+    /// Every pod with its state, a line each.
+    async fn pods(&self) -> String {
+        let line = |pod: &Pod| {
+            let status = pod.status.clone().unwrap_or_default();
+            let conditions: Vec<String> = status.conditions.iter().flatten().map(|c| format!("{}={}", c.type_, c.status)).collect();
+            let state = status.container_statuses.iter().flatten().map(|c| format!("{:?}", c.state)).collect::<String>();
+            format!("{} {:?} {} {} {state}", pod.name_any(), status.phase, pod.metadata.creation_timestamp.as_ref().map(|t| t.0.to_string()).unwrap_or_default(), conditions.join(" "))
+        };
+        self.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// Waits until an application is ready in its newest generation.
@@ -76,7 +90,7 @@ impl Space {
         let begun = Instant::now();
         while !holds(self.get::<K>(name).await.as_ref()) {
             assert!(begun.elapsed() < PATIENCE, "{} {}/{name}: not in time", K::kind(&()), self.name);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
 
@@ -85,7 +99,7 @@ impl Space {
         let begun = Instant::now();
         while !holds().await {
             assert!(begun.elapsed() < PATIENCE, "{}: not in time: {what}", self.name);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
 
