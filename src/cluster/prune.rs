@@ -17,7 +17,7 @@ use super::{
 use crate::app::MicroserviceApp;
 use crate::kit::{
     objects::{Id, Object},
-    observed::{Observed, Record},
+    observed::{Observed, Record, Workload},
     owned::{Owned, Prune},
 };
 
@@ -80,9 +80,10 @@ fn params(uid: &str) -> DeleteParams {
 ///
 /// # Errors
 /// When the API server could not be asked; the next pass tries again.
-pub async fn unstick(client: &Client, key: &AppKey, observed: &Observed, stateful: &[(&str, &str)]) -> Result<(), Error> {
-    for (part, revision) in stateful {
-        let stuck = observed.pods.iter().filter(|(_, pod)| pod.part == *part && !pod.ready && !pod.deleting && !pod.revision.is_empty() && pod.revision != *revision);
+pub async fn unstick(client: &Client, key: &AppKey, observed: &Observed, stateful: &[(&str, &Workload)]) -> Result<(), Error> {
+    // A StatefulSet makes its pods before it says of which revision they are to be.
+    for (part, workload) in stateful.iter().filter(|(_, workload)| workload.observed && !workload.revision.is_empty()) {
+        let stuck = observed.pods.iter().filter(|(_, pod)| pod.part == *part && !pod.ready && !pod.deleting && !pod.revision.is_empty() && pod.revision != workload.revision);
         for (name, pod) in stuck {
             let api: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
             match within(api.delete(name, &params(&pod.uid))).await {

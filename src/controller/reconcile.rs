@@ -106,7 +106,7 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
         Ok(false) => applied.failed = Some("objects that nobody wants any more are still there; they go when the cluster is seen whole".into()),
         Err(error) => applied.failed = Some(error.to_string()),
     }
-    let stateful: Vec<_> = objects.iter().filter(|o| o.kind.kind == "StatefulSet" && !o.is_held()).filter_map(|o| Some((o.part.as_str(), observed.workload("StatefulSet", &o.name)?.revision.as_str()))).collect();
+    let stateful: Vec<_> = objects.iter().filter(|o| o.kind.kind == "StatefulSet" && !o.is_held()).filter_map(|o| Some((o.part.as_str(), observed.workload("StatefulSet", &o.name)?))).collect();
     if let Err(error) = prune::unstick(&context.client, key, observed, &stateful).await {
         applied.failed = Some(error.to_string());
     }
