@@ -7,3 +7,4 @@ pub mod app;
 pub mod cli;
 pub mod components;
 pub mod kit;
+pub mod view;
