@@ -1,7 +1,7 @@
 //! The picture: boxes in columns, wires that say whether they are proved, light and dark as the reader's screen is.
 
 use super::{
-    State,
+    State, Style,
     graph::{Graph, Node, Proof, Rank, Wire},
     layout::{Layout, Point, lay},
     xml::{Element, short},
@@ -17,6 +17,8 @@ const PADDING: f64 = 16.0;
 const LINE: f64 = 18.0;
 const NARROWEST: f64 = 148.0;
 const WIDEST: f64 = 270.0;
+/// A longer cause is in the tooltip.
+const CAUSE_LINES: usize = 3;
 /// Sizes of text, in pixels.
 const NAME: f64 = 13.5;
 const SMALL: f64 = 11.5;
@@ -41,8 +43,9 @@ svg{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sa
 /// The picture as a file of its own.
 pub fn svg(graph: &Graph) -> String {
     let columns = graph.columns();
-    let boxes: Vec<(usize, f64, f64)> = graph.nodes.iter().zip(&columns).map(|(node, column)| (*column, width(node), height(node))).collect();
     let ends: Vec<(usize, usize)> = graph.wires.iter().map(|wire| (wire.from, wire.to)).collect();
+    let wired = |place: usize| ends.iter().filter(|end| end.0 == place).count().max(ends.iter().filter(|end| end.1 == place).count());
+    let boxes: Vec<(usize, f64, f64)> = graph.nodes.iter().zip(&columns).enumerate().map(|(place, (node, column))| (*column, width(node), height(node, wired(place)))).collect();
     let layout = lay(&boxes, &ends);
     let width = layout.width.max(LEGEND_WIDTH) + 2.0 * MARGIN;
     let height = TOP + layout.height + LEGEND;
@@ -90,8 +93,9 @@ fn card(node: &Node, (x, y, width, height): (f64, f64, f64, f64)) -> Element {
         rect("box", (x, y, width, height), 9.0),
         rect(class, (x, y + 9.0, 4.0, height - 18.0), 2.0),
         text("text", x + PADDING, y + 24.0, NAME, &fitted(&node.name, NAME, room - ASIDE)).with("font-weight", 600),
-        mark(node.state, x + width - PADDING - 6.0, y + 19.5),
     ]);
+    // What calls from outside has no state of ours.
+    card = card.add((node.rank != Rank::Callers).then(|| mark(node.state, x + width - PADDING - 6.0, y + 19.5)));
     card = card.add(node.pods.iter().map(|pods| text("soft", x + width - PADDING - 19.0, y + 24.0, SMALL, pods).with("text-anchor", "end")));
     let lines = lines(node).into_iter().enumerate();
     card.add(lines.map(|(index, (blames, line))| text(if blames { class } else { "soft" }, x + PADDING, y + 24.0 + LINE * (index + 1) as f64, SMALL, &fitted(&line, SMALL, room))))
@@ -104,17 +108,25 @@ fn lines(node: &Node) -> Vec<(bool, String)> {
         few => few.join("  "),
     };
     let facts = [node.detail.clone(), routes].into_iter().filter(|line| !line.is_empty()).map(|line| (false, line));
-    facts.chain(node.cause.iter().map(|cause| (true, cause.clone()))).collect()
+    let room = (WIDEST - 2.0 * PADDING) / (0.55 * SMALL);
+    let style = Style { colour: false, width: Some(room as usize) };
+    let mut cause: Vec<String> = node.cause.iter().flat_map(|cause| style.wrap(cause, 0)).collect();
+    if cause.len() > CAUSE_LINES {
+        cause[CAUSE_LINES - 1] += " …";
+        cause.truncate(CAUSE_LINES);
+    }
+    facts.chain(cause.into_iter().map(|line| (true, line))).collect()
 }
 
 fn width(node: &Node) -> f64 {
     let lines = lines(node).into_iter().map(|(_, line)| measure(&line, SMALL));
     let widest = lines.fold(measure(&node.name, NAME) + ASIDE, f64::max);
-    (widest + 2.0 * PADDING).clamp(NARROWEST, WIDEST)
+    (widest + 2.0 * PADDING).ceil().clamp(NARROWEST, WIDEST)
 }
 
-fn height(node: &Node) -> f64 {
-    LINE * lines(node).len() as f64 + 38.0
+/// High enough for its lines and for the wires of its fuller side.
+fn height(node: &Node, wires: usize) -> f64 {
+    (LINE * lines(node).len() as f64 + 38.0).max(11.0 * wires as f64 + 20.0)
 }
 
 fn drawn(graph: &Graph, wire: &Wire, points: &[Point]) -> Element {

@@ -96,7 +96,9 @@ fn leaves(frame: &Frame<'_>, status: &Status, part: &PartStatus) -> Vec<String> 
     let Some(name) = part.name.strip_prefix("service/") else { return leaves };
     leaves.extend(status.bindings.iter().filter(|binding| binding.service == name).map(|binding| bound(frame, binding)));
     let service = frame.app.spec.services.iter().find(|service| service.name == name);
-    leaves.extend(service.iter().flat_map(|service| &service.calls).map(|call| format!("-> {}", services::part(&call.service))));
+    let called: Vec<&str> = service.iter().flat_map(|service| &service.calls).map(|call| call.service.as_str()).collect();
+    let calls = style.wrap(&called.join(", "), 12);
+    leaves.extend(calls.iter().filter(|_| !called.is_empty()).enumerate().map(|(index, line)| format!("{}{line}", if index == 0 { "calls " } else { "      " })));
     leaves
 }
 
