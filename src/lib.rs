@@ -5,6 +5,8 @@
 pub mod agent;
 pub mod app;
 pub mod cli;
+pub mod cluster;
 pub mod components;
+pub mod controller;
 pub mod kit;
 pub mod view;
