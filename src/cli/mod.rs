@@ -4,6 +4,7 @@ pub mod check;
 mod graph;
 mod hints;
 pub mod input;
+mod operator;
 pub mod output;
 mod render;
 mod source;
@@ -51,9 +52,11 @@ pub enum Command {
     Crd,
     // With or without one.
     Graph(graph::Graph),
-    // With one.
+    // On one.
     Status(status::Status),
     Wait(wait::Wait),
+    // All the time.
+    Operator(operator::Operator),
     // Inside pods.
     /// Runs beside one server
     #[command(subcommand, hide = true)]
@@ -112,6 +115,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Graph(graph) => graph.run().await,
         Command::Status(status) => status.run().await,
         Command::Wait(wait) => wait.run().await,
+        Command::Operator(operator) => operator.run().await,
         Command::Agent(agent) => agent::run(agent, asked_to_end()).await.map(|()| OK).map_err(Error::from),
     };
     code.map(ExitCode::from)
