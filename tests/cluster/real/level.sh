@@ -65,6 +65,7 @@ child_of() { # PID: its only child, which nsenter and unshare are about to make
 	echo "${child% }"
 }
 in_network() { nsenter -t "$(pid_of node)" -n -- "$@"; }
+linked() { ip link show "$HOST_LINK" >/dev/null 2>&1; }
 
 node() {
 	if alive node; then return; fi
@@ -72,7 +73,11 @@ node() {
 	if ip -4 route show root "$ADDRESS/24" | grep -qv "dev $HOST_LINK"; then
 		die "the addresses $ADDRESS/24 are in use on this machine: $(ip -4 route show root "$ADDRESS/24")"
 	fi
-	if ip link show "$HOST_LINK" >/dev/null 2>&1; then die "another real cluster runs here: end it by '$0 down', with --dir if it was given one"; fi
+	for _ in {1..50}; do # that of a killed node goes a moment after it
+		linked || break
+		sleep 0.1
+	done
+	if linked; then die "another real cluster runs here: end it by '$0 down', with --dir if it was given one"; fi
 	modprobe -q br_netfilter 2>/dev/null || true # built in, or not to be had: then policies between pods of the node are not enforced
 	rm -f "$DIR/run/mounted"
 	CLUSTER_DIR=$DIR setsid unshare --net --pid --mount --fork --kill-child --mount-proc bash "$here/real/init" "$DIR/run/mounted" </dev/null >>"$DIR/log/node.log" 2>&1 &
@@ -99,7 +104,7 @@ node() {
 level_down() { # the namespaces go when their last process has ended, soon after its kill
 	for _ in {1..50}; do
 		find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/k8s.io*' \) -exec rmdir {} + 2>/dev/null
-		ip link show "$HOST_LINK" >/dev/null 2>&1 || [ -n "$(find /sys/fs/cgroup -type d \( -name kubepods -o -name k8s.io \))" ] || return 0
+		linked || [ -n "$(find /sys/fs/cgroup -type d \( -name kubepods -o -name k8s.io \))" ] || return 0
 		sleep 0.1
 	done
 	ip link delete "$HOST_LINK" 2>/dev/null || true
