@@ -3,5 +3,6 @@
 //! `docs/architecture.md` shows the rooms and the laws; `tests/architecture.rs` keeps them.
 
 pub mod app;
+pub mod cli;
 pub mod components;
 pub mod kit;

@@ -1,2 +1,23 @@
-use kube::CustomResourceExt;
-fn main() { let _ = microapp::app::MicroserviceApp::crd(); println!("{}", serde_saphyr::to_string(&microapp::app::crd::definition().unwrap_or_else(|e| { eprintln!("{e}"); std::process::exit(1) })).unwrap_or_default()); }
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use microapp::cli::check;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Check),
+    Crd,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Crd => microapp::cli::crd(),
+    }
+}

@@ -11,6 +11,9 @@ const TEXT: u64 = 1024;
 const ITEMS: u64 = 64;
 const PROPERTIES: u64 = 64;
 
+/// Fields in Kubernetes' own types, whose manual is elsewhere.
+const FOREIGN: [&str; 2] = ["affinity", "tolerations"];
+
 /// The definition as it is installed.
 ///
 /// # Errors
@@ -20,19 +23,45 @@ pub fn definition() -> Result<CustomResourceDefinition, serde_json::Error> {
     if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
         schema["description"] = "A microservice application: your services and the components that they use, wired together and kept so.".into();
         tidy(schema, false);
+        // Only what is declared can be the path of a rule's error.
+        schema["properties"]["metadata"] = json!({ "type": "object", "properties": { "name": { "type": "string", "maxLength": 24 } } });
         // A resource that nobody has looked at yet reads as "in progress" to every tool that knows kstatus.
         schema["properties"]["status"]["default"] = json!({ "observedGeneration": -1 });
     }
     serde_json::from_value(crd)
 }
 
+/// The definition as it stands in `crds/`.
+///
+/// # Errors
+/// As [`definition`].
+pub fn yaml() -> Result<String, String> {
+    let crd = definition().map_err(|e| e.to_string())?;
+    serde_saphyr::to_string(&crd).map_err(|e| e.to_string())
+}
+
+/// The schema of the resource, as the API server enforces it.
+///
+/// # Errors
+/// As [`definition`].
+pub fn schema() -> Result<Value, serde_json::Error> {
+    let mut crd = serde_json::to_value(definition()?)?;
+    Ok(crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").map(Value::take).unwrap_or_default())
+}
+
 /// Strips what structural schemas do not want and adds the bounds that are missing. Kubernetes' own types (`foreign`) lose their
-/// long descriptions: their manual is elsewhere.
+/// long descriptions.
 fn tidy(schema: &mut Value, foreign: bool) {
     let Some(node) = schema.as_object_mut() else { return };
     node.remove("nullable");
-    if matches!(node.get("format").and_then(Value::as_str), Some(f) if f.starts_with("uint")) {
-        node.remove("format");
+    if let Some(Value::Array(values)) = node.get_mut("enum") {
+        values.retain(|v| !v.is_null());
+    }
+    if node.contains_key("x-kubernetes-int-or-string") {
+        node.remove("anyOf"); // kube leaves two empty branches, which the API server refuses
+    }
+    if node.contains_key("maximum") || node.get("format").and_then(Value::as_str).is_some_and(|f| f.starts_with("uint")) {
+        node.remove("format"); // the API server says of a number beyond its format no path, of one beyond its bounds the right one
     }
     if foreign {
         node.remove("description");
@@ -42,11 +71,10 @@ fn tidy(schema: &mut Value, foreign: bool) {
     bound(node);
     if let Some(Value::Object(properties)) = node.get_mut("properties") {
         for (name, child) in properties {
-            // Its parts say nothing of ours; the field itself does.
-            let theirs = matches!(name.as_str(), "affinity" | "tolerations");
-            let description = child.get("description").cloned();
+            let theirs = !foreign && FOREIGN.contains(&name.as_str());
+            let description = theirs.then(|| child.get("description").cloned()).flatten();
             tidy(child, foreign || theirs);
-            if let (true, false, Some(text)) = (theirs, foreign, description) {
+            if let Some(text) = description {
                 child["description"] = text;
             }
         }
@@ -59,11 +87,11 @@ fn tidy(schema: &mut Value, foreign: bool) {
 }
 
 fn bound(node: &mut Map<String, Value>) {
-    let missing = |node: &Map<String, Value>, key: &str| !node.contains_key(key);
-    match node.get("type").and_then(Value::as_str) {
-        Some("string") if missing(node, "maxLength") && missing(node, "enum") && missing(node, "format") => drop(node.insert("maxLength".into(), TEXT.into())),
-        Some("array") if missing(node, "maxItems") => drop(node.insert("maxItems".into(), ITEMS.into())),
-        Some("object") if node.contains_key("additionalProperties") && missing(node, "maxProperties") => drop(node.insert("maxProperties".into(), PROPERTIES.into())),
-        _ => {}
-    }
+    let (bound, limit) = match node.get("type").and_then(Value::as_str) {
+        Some("string") if !node.contains_key("enum") && !node.contains_key("format") => ("maxLength", TEXT),
+        Some("array") => ("maxItems", ITEMS),
+        Some("object") if node.contains_key("additionalProperties") => ("maxProperties", PROPERTIES),
+        _ => return,
+    };
+    node.entry(bound).or_insert(limit.into());
 }

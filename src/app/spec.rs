@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use kube::{
-    CustomResource, KubeSchema,
-};
+use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::Status;
 use crate::components::{database::Database, gateway::Gateway, registry::Registry, services::Service};
-use crate::kit::fields::NamedRef;
+use crate::kit::fields::{LABEL_VALUES, LABEL_VALUES_TEXT, NamedRef, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS, QUALIFIED_KEYS_TEXT};
 
 /// A microservice application: your services and the components that they use, wired together and kept so.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -34,14 +32,16 @@ use crate::kit::fields::NamedRef;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message", priority = 1),
     printcolumn(name = "Availability", type_ = "string", json_path = ".spec.availability", priority = 1),
-    validation = Rule::new("size(self.metadata.name) >= 3 && size(self.metadata.name) <= 24 && self.metadata.name.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$')")
-        .message("`metadata.name` must be 3 to 24 characters of a-z, 0-9 and single dashes, and begin with a letter")
+    validation = Rule::new("size(self.metadata.name) >= 3 && self.metadata.name.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$')")
+        .field_path(".metadata.name").message("`name` must be 3 to 24 characters of a-z, 0-9 and single dashes, and begin with a letter")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.gateway) || !has(self.services) || !self.services.exists(s, has(s.routes) && size(s.routes) > 0)").message("`gateway` must be set when a service has `routes`; add `gateway: {}`"))]
 #[x_kube(validation = Rule::new("has(self.database) || !has(self.services) || !self.services.exists(s, has(s.uses) && s.uses.exists(u, u.component == 'Database'))").message("`database` must be set when a service `uses` it; add `database: {}`"))]
-#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, self.services.exists(t, t.name == c.service)))").message("every `calls[].service` must be the `name` of a service of this application").field_path(".services"))]
-#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, !self.services.exists(t, t.name == c.service && has(t.protocol) && t.protocol == 'None' && !has(t.ports))))").message("a service of `protocol` 'None' without `ports` cannot be called").field_path(".services"))]
+#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, self.services.exists(t, t.name == c.service)))")
+    .message("every `calls[].service` must be the `name` of a service of this application").field_path(".services"))]
+#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, !self.services.exists(t, t.name == c.service && has(t.protocol) && t.protocol == 'None' && (!has(t.ports) || size(t.ports) == 0))))")
+    .message("a service of `protocol` 'None' without `ports` cannot be called; set one of them, or remove it from `calls`").field_path(".services"))]
 pub struct MicroserviceAppSpec {
     /// `SingleReplica` (default), or `HighlyAvailable`: two pods of the gateway and of each service, unless they say otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,14 +58,14 @@ pub struct MicroserviceAppSpec {
     pub progress_deadline_seconds: Option<i32>,
     /// Labels for every object and pod of the application. They are never part of selectors.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
-    #[x_kube(validation = Rule::new("self.all(k, !k.contains('microapp.dev/') && !k.startsWith('app.kubernetes.io/'))").message("keys of microapp.dev and app.kubernetes.io are set by the operator"))]
-    #[x_kube(validation = Rule::new("self.all(k, self[k].matches('^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$') && size(self[k]) <= 63)").message("values of labels must be at most 63 characters of A-Z, a-z, 0-9, '-', '_' and '.', beginning and ending with a letter or digit"))]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = { "type": "string", "maxLength": 63 }))]
+    #[x_kube(validation = Rule::new("self.all(k, !k.matches('^([^/]*[.])?(microapp[.]dev|kubernetes[.]io|k8s[.]io)/'))").message("keys of microapp.dev, kubernetes.io and k8s.io may not be set; use a domain of your own, or none"))]
+    #[x_kube(validation = Rule::new(QUALIFIED_KEYS).message(QUALIFIED_KEYS_TEXT), validation = Rule::new(LABEL_VALUES).message(LABEL_VALUES_TEXT))]
     pub labels: BTreeMap<String, String>,
     /// Annotations for every pod and for the objects that expose the gateway.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
-    #[x_kube(validation = Rule::new("self.all(k, !k.contains('microapp.dev/'))").message("keys of microapp.dev are the operator's own"))]
+    #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(QUALIFIED_KEYS).message(QUALIFIED_KEYS_TEXT))]
     pub annotations: BTreeMap<String, String>,
     /// Where images come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,7 +116,8 @@ pub enum Reconciliation {
 pub struct Images {
     /// A mirror that the components' images are taken from: `registry.corp.example/mirror` stands before their paths. Images of your services are taken as you wrote them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9][-a-z0-9.:/_]*[a-z0-9]$"))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9][-a-z0-9._]*)*$')").message("`registry` must be a host with an optional port and path, such as 'registry.corp.example/mirror', without 'https://'"))]
     pub registry: Option<String>,
     /// `IfNotPresent`, `Always` or `Never`, for all pods. Default: Kubernetes' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -49,7 +49,9 @@ pub struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
+    /// Components, as `8/8`.
     pub components: String,
+    /// Services, as `2/2`.
     pub services: String,
 }
 
@@ -61,16 +63,22 @@ pub struct PartStatus {
     pub name: String,
     /// `Component` or `Service`.
     pub kind: String,
+    /// The software that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// The version of its engine, as recorded with its data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The image that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// How many pods there should be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
+    /// How many of them are ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,
+    /// How many of them are of the newest specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_replicas: Option<i32>,
     /// `True` or `False`.
@@ -104,7 +112,9 @@ pub struct BindingStatus {
     /// Since when `proved` has its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
+    /// One word for what was found.
     pub reason: String,
+    /// What was found, in a sentence without secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
@@ -126,6 +136,7 @@ pub struct Retained {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Inventory {
+    /// One entry for each applied object.
     #[schemars(length(max = 600))]
     pub entries: Vec<Entry>,
 }

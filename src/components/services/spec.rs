@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::fields::{KeyRef, NamedRef, Resources, Scheduling};
+use crate::kit::fields::{IMAGE, IMAGE_TEXT, KeyRef, NamedRef, REQUEST_PATH, Resources, Scheduling};
 
 /// The port a service listens on when nothing else is said.
 pub const DEFAULT_PORT: i32 = 8080;
@@ -16,8 +16,8 @@ pub const DEFAULT_USER: i64 = 10001;
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.protocol) || self.protocol != 'None' || !has(self.port)").message("`port` may not be set when `protocol` is 'None'; a worker that is connected to wants `protocol: TCP`").field_path(".port"))]
 #[x_kube(validation = Rule::new("!has(self.routes) || size(self.routes) == 0 || !has(self.protocol) || self.protocol == 'HTTP'").message("`routes` need `protocol` 'HTTP'; remove them, or the `protocol`").field_path(".routes"))]
-#[x_kube(validation = Rule::new("!has(self.protocol) || self.protocol != 'None' || !has(self.health) || !has(self.health.probe) || self.health.probe == 'None' || has(self.ports)").message("`health.probe` needs a port, and `protocol` 'None' has none; remove `health`").field_path(".health"))]
-#[x_kube(validation = Rule::new("!has(self.ports) || !has(self.protocol) && self.ports.all(p, p.port != (has(self.port) ? self.port : 8080)) || has(self.protocol) && (self.protocol == 'None' || self.ports.all(p, p.port != (has(self.port) ? self.port : 8080)))").message("`ports` may not repeat `port`").field_path(".ports"))]
+#[x_kube(validation = Rule::new("!has(self.protocol) || self.protocol != 'None' || !has(self.health) || has(self.ports) && size(self.ports) > 0 || (has(self.health.probe) ? self.health.probe == 'None' : !has(self.health.readinessPath) && !has(self.health.livenessPath))").message("a probe needs a port, and `protocol` 'None' without `ports` has none; remove `health`").field_path(".health"))]
+#[x_kube(validation = Rule::new("!has(self.ports) || has(self.protocol) && self.protocol == 'None' || self.ports.all(p, p.port != (has(self.port) ? self.port : 8080))").message("`ports` may not repeat `port`, which is 8080 unless it is set").field_path(".ports"))]
 #[x_kube(validation = Rule::new("!has(self.calls) || self.calls.all(c, c.service != self.name)").message("a service may not call itself; remove its own name from `calls`").field_path(".calls"))]
 pub struct Service {
     /// Its name: at most 24 characters of a-z, 0-9 and single dashes, beginning with a letter. Other services reach it as `<app>--<name>`.
@@ -25,7 +25,8 @@ pub struct Service {
     #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$')").message("`name` must be made of a-z, 0-9 and single dashes, and begin with a letter"))]
     pub name: String,
     /// The image to run. Give a full reference; a digest is best.
-    #[schemars(length(min = 1, max = 512), regex(pattern = r"^\S+$"))]
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new(IMAGE).message(IMAGE_TEXT))]
     pub image: String,
     /// The port that it listens on; injected as `PORT`. Default: 8080.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,7 +39,7 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    #[x_kube(validation = Rule::new("self.all(p, self.exists_one(q, q.port == p.port))").message("two of the `ports` have the same number"))]
+    #[x_kube(validation = Rule::new("self.all(p, self.exists_one(q, q.port == p.port))").message("two of the `ports` have the same number; remove one of them"))]
     pub ports: Vec<ExtraPort>,
     /// How many pods. Default: 1, or 2 when `availability` is `HighlyAvailable`. 0 is legal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +60,7 @@ pub struct Service {
     /// What the gateway sends to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.all(r, self.exists_one(q, q.path == r.path && (has(q.match) ? q.match : 'Prefix') == (has(r.match) ? r.match : 'Prefix')))").message("two of the `routes` have the same `path` and `match`"))]
+    #[x_kube(validation = Rule::new("self.all(r, self.exists_one(q, q.path == r.path && (has(q.match) ? q.match : 'Prefix') == (has(r.match) ? r.match : 'Prefix')))").message("two of the `routes` have the same `path` and `match`; remove one of them"))]
     pub routes: Vec<Route>,
     /// The components that it uses. Each gives it an address, a login of its own and the variables that carry them. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -157,19 +158,19 @@ pub struct ExtraPort {
 pub struct Route {
     /// Path of the request, beginning with `/`. `/api/orders` means itself and what stands below it.
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.contains('?') && !self.contains('#') && !self.contains(' ')").message("`path` must begin with '/' and may not contain '?', '#' or blanks"))]
+    #[x_kube(validation = Rule::new(REQUEST_PATH).message("`path` must begin with '/' and may not contain '?', '#', blanks or characters that need %-encoding"))]
     pub path: String,
     /// `Prefix` (default) or `Exact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#match: Option<PathMatch>,
     /// Host names that it answers to, each one of `gateway.hosts`. Default: all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253), regex(pattern = "^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")))] // as CEL, for every host of every route, this costs too much
     pub hosts: Vec<String>,
     /// What replaces `path` before the service sees the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.contains('?') && !self.contains('#') && !self.contains(' ')").message("`rewrite` must begin with '/' and may not contain '?', '#' or blanks"))]
+    #[x_kube(validation = Rule::new(REQUEST_PATH).message("`rewrite` must begin with '/' and may not contain '?', '#', blanks or characters that need %-encoding"))]
     pub rewrite: Option<String>,
     /// Seconds until the gateway gives up with 504. Default: 30. 0 means never, for streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,11 +247,13 @@ pub struct Health {
     pub probe: Option<Probe>,
     /// Path on `port` that answers 200 when the service can take requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 200), regex(pattern = r"^/\S*$"))]
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(validation = Rule::new(REQUEST_PATH).message("`readinessPath` must begin with '/' and may not contain '?', '#', blanks or characters that need %-encoding"))]
     pub readiness_path: Option<String>,
     /// Path on `port` that answers 200 unless the service must be restarted. Default: it is restarted only when it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 200), regex(pattern = r"^/\S*$"))]
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(validation = Rule::new(REQUEST_PATH).message("`livenessPath` must begin with '/' and may not contain '?', '#', blanks or characters that need %-encoding"))]
     pub liveness_path: Option<String>,
     /// Seconds that a start may take before the pod is restarted. Default: 120.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -272,7 +275,8 @@ pub enum Probe {
 #[x_kube(validation = Rule::new("has(self.value) != has(self.valueFrom)").message("exactly one of `value` and `valueFrom` must be set"))]
 pub struct Variable {
     /// Its name.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^=\s]+$"))]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[!-<>-~]+$')").message("`name` must be printable characters without blanks and '='"))]
     pub name: String,
     /// Its value. `$(NAME)` takes the value of a variable that stands before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,73 @@
+//! What is allowed and yet probably not meant.
+
+use serde_json::Value;
+
+use crate::app::{MicroserviceApp, schema::closest};
+use crate::components::services::{Protocol, Service};
+use crate::kit::problem::Problem;
+
+/// The blocks of the specification that are components.
+pub const COMPONENTS: [&str; 3] = ["gateway", "registry", "database"];
+
+/// Fields whose value was forgotten: the API server takes them for absent.
+pub fn nulls(value: &Value, path: &str, hints: &mut Vec<Problem>) {
+    match value {
+        Value::Null => {
+            let field = path.rsplit('.').next().unwrap_or(path);
+            let value = if COMPONENTS.contains(&field) { format!("`{field}: {{}}`") } else { "a value".to_owned() };
+            let remedy = format!("is null, which means absent; write {value}, or remove it");
+            hints.push(Problem::new(path, "Null", remedy));
+        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| nulls(item, &format!("{path}[{i}]"), hints)),
+        Value::Object(fields) => fields.iter().for_each(|(name, child)| nulls(child, &format!("{path}.{name}"), hints)),
+        _ => {}
+    }
+}
+
+/// What the specification says and hardly means.
+pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
+    let services = &app.spec.services;
+    let mut hints = vec![];
+    for (index, service) in services.iter().enumerate() {
+        let path = format!("spec.services[{index}]");
+        if floating(&service.image) {
+            let text = format!("'{}' can be another image tomorrow; give it a tag other than 'latest', or a digest", service.image);
+            hints.push(Problem::new(format!("{path}.image"), "FloatingImage", text));
+        }
+        if service.protocol() != Protocol::None && service.routes.is_empty() && !called(services, &service.name) {
+            let text = format!("nothing routes to '{}' and nothing calls it; give it `routes`, or `protocol: None` if it is a worker", service.name);
+            hints.push(Problem::new(path.clone(), "Unreachable", text));
+        }
+        for (call, wanted) in service.calls.iter().enumerate().filter(|(_, c)| !services.iter().any(|s| s.name == c.service)) {
+            let name = &wanted.service;
+            let close = closest(name, services.iter().map(|s| s.name.as_str())).map(|c| format!("; did you mean '{c}'?")).unwrap_or_default();
+            hints.push(Problem::new(format!("{path}.calls[{call}].service"), "UnknownService", format!("there is no service '{name}'{close}")));
+        }
+    }
+    hints
+}
+
+fn called(services: &[Service], name: &str) -> bool {
+    services.iter().flat_map(|s| &s.calls).any(|c| c.service == name)
+}
+
+/// Whether a reference has neither a digest nor a tag that says more than "the newest".
+fn floating(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    !name.contains('@') && name.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::floating;
+
+    #[test]
+    fn an_image_floats_without_a_tag_or_a_digest() {
+        for image in ["shop", "ghcr.io/acme/shop", "localhost:5000/shop", "shop:latest"] {
+            assert!(floating(image), "{image}");
+        }
+        for image in ["shop:1", "localhost:5000/shop:1.2", "ghcr.io/acme/shop@sha256:00", "shop:latest@sha256:00"] {
+            assert!(!floating(image), "{image}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What several test binaries share; each uses a part of it.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod cluster;
+pub mod crd;
