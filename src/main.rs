@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use microapp::cli::check;
+use microapp::cli::{check, manifests};
 
 #[derive(Parser)]
 struct Cli {
@@ -13,11 +13,13 @@ struct Cli {
 enum Command {
     Check(check::Check),
     Crd,
+    Manifests(manifests::Manifests),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Crd => microapp::cli::crd(),
+        Command::Manifests(args) => manifests::run(&args),
     }
 }

@@ -3,6 +3,7 @@
 pub mod check;
 mod hints;
 pub mod input;
+pub mod manifests;
 
 use std::process::ExitCode;
 
