@@ -2,7 +2,10 @@
 //!
 //! `docs/architecture.md` shows the rooms and the laws; `tests/architecture.rs` keeps them.
 
+pub mod agent;
 pub mod app;
 pub mod cli;
+pub mod cluster;
 pub mod components;
+pub mod controller;
 pub mod kit;

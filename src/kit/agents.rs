@@ -24,6 +24,9 @@ pub fn endpoints_file(cluster: &str) -> String {
     format!("{ENDPOINTS_FOLDER}/{cluster}.json")
 }
 
+/// Envoy's `stat_prefix` for the listener that the public reaches: `/drain` waits until it holds no connection.
+pub const GATEWAY_STATS: &str = "gateway";
+
 /// What `agent discover` is to find and to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -115,7 +118,7 @@ pub struct Proof {
     pub proved: bool,
     /// Who the server says it is.
     pub identity: String,
-    /// One word: `LoggedIn`, `LoginRefused`, `ServerUnreachable`, `SecretMissing`, `AccessMissing`, `NotOurs`.
+    /// One word: `LoggedIn`, `LoginRefused`, `ServerUnreachable`, `SecretMissing`, `AccessMissing`, `AccessTooWide`, `NotOurs`.
     pub reason: String,
     /// A sentence, without secrets, at most 256 characters.
     pub message: String,

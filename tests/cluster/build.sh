@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # Builds the programs into the cache, sourced by cluster. A folder of the cache is named by what makes it, filled
 # under another name and renamed: what is there is whole.
 
@@ -25,9 +26,8 @@ build_programs() { cached "$PROGRAMS" "the Kubernetes programs: 4 minutes on 2 c
 compile() { # FOLDER: without inlining and debug data, for a quarter less time
 	command -v go >/dev/null || die "Go 1.26 or newer is needed to build the cluster's programs: https://go.dev/doc/install"
 	local version package=k8s.io/component-base/version
-	version=$(cd "$here" && go list -m -f '{{.Version}}' k8s.io/kubernetes) || die "Go could not read $here/go.mod: is the Go module proxy reachable (go env GOPROXY)?"
+	version=$(cd "$here" && go list -m -f '{{.Version}}' k8s.io/kubernetes) || die "Go could not read $here/go.mod (above); it needs Go 1.26 or newer and a module proxy: see go version, go env GOPROXY"
 	local minor=${version#v1.}
 	(cd "$here" && CGO_ENABLED=0 go build -o "$1/kube" -gcflags='all=-l -dwarf=false' \
 		-ldflags "-s -w -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*} -X $package.gitTreeState=clean" .) >&2
-	ln -s kube "$1/kubectl"
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # What both levels share: progress, and processes that can be found again. Sourced by cluster.
 # A cluster's processes carry CLUSTER_DIR=$DIR in their environment: so they are found even when the pid files
 # are gone or name other processes by now.
@@ -45,21 +46,26 @@ stop() { # PART: the API server waits up to a minute for its watchers, we do not
 	kill -KILL "$pid" 2>/dev/null || true
 	while alive "$1"; do sleep 0.1; done
 }
-await() { # SECONDS PART CMD...: until CMD succeeds; at the end of the time or of the part, its last words
+await() { # SECONDS PART CMD...: until CMD succeeds
 	local end=$((SECONDS + $1)) part=$2 output
 	shift 2
 	until output=$("$@" 2>&1); do
-		if ! alive "$part" || [ $SECONDS -ge $end ]; then
-			printf '%s\n' "--- last lines of $DIR/log/$part.log" "$(tail -n 20 "$DIR/log/$part.log")" "--- last answer: ${output:-none}" >&2
-			alive "$part" && die "$part did not get ready in time (log above)"
-			die "$part ended at its start (log above)"
-		fi
+		if ! alive "$part" || [ $SECONDS -ge $end ]; then give_up "$part" "$output"; fi
 		sleep 0.1
 	done
 	say "$part ready"
 }
+give_up() { # PART [ANSWER]: with its last words
+	printf '%s\n' "--- last lines of $DIR/log/$1.log" "$(tail -n 20 "$DIR/log/$1.log")" ${2:+"--- last answer: $2"} >&2
+	if alive "$1"; then die "$1 did not get ready in time (its log is above)"; fi
+	die "$1 ended at its start (its log is above)"
+}
+check_parts() { # those that nothing was awaited of
+	local part
+	for part in "${PARTS[@]}"; do alive "$part" || give_up "$part"; done
+}
 
-kube_ctl() { # ARGS...: kubectl as the administrator
-	KUBECONFIG=$DIR/pki/admin.kubeconfig "$PROGRAMS/kube" kubectl "$@"
+kube_ctl() { # ARGS...: kubectl as the administrator, without the user's own settings and cache
+	KUBECONFIG=$DIR/pki/admin.kubeconfig KUBECACHEDIR=$DIR/run/kubectl KUBERC=off "$PROGRAMS/kube" kubectl "$@"
 }
 api_ready() { kube_ctl get --raw /readyz --request-timeout 2s; }

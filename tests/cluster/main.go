@@ -1,5 +1,5 @@
-// Command kube is every program of the test cluster in one: the first argument, or the name it is
-// called by, says which part to be. Linking once instead of nine times saves minutes on a small machine.
+// Command kube is every program of the test cluster in one: the first argument says which part to be.
+// Compiling what they share once, and linking once, saves minutes on a small machine.
 package main
 
 import (
@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,8 +31,7 @@ import (
 	kwoklog "sigs.k8s.io/kwok/pkg/log"
 )
 
-// parts run with os.Args as if they were programs of their own, and return the exit code.
-// Their commands are made only when asked for: each registers flags and metrics for the whole process.
+// parts return the exit code. Their commands are made only when asked for: each registers flags and metrics for the whole process.
 var parts = map[string]func() int{
 	"etcd":                    func() int { etcdmain.Main(os.Args); return 0 },
 	"kube-apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
@@ -43,22 +41,21 @@ var parts = map[string]func() int{
 	"kubelet":                 func() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) },
 	"kubectl":                 runKubectl,
 	"kwok":                    runKwok,
+	"registry":                own(registryCommand),
 	"volumes":                 own(volumesCommand),
+	"netpol":                  own(netpolCommand),
+	"dns":                     own(dnsCommand),
 	"pki":                     own(pkiCommand),
 	"ports":                   own(portsCommand),
 }
 
 func main() {
-	name := filepath.Base(os.Args[0])
-	if parts[name] == nil && len(os.Args) > 1 {
-		name, os.Args = os.Args[1], os.Args[1:]
-	}
-	run := parts[name]
-	if run == nil {
+	os.Args = os.Args[1:] // a part sees its own name first, as if it were a program of its own
+	if len(os.Args) == 0 || parts[os.Args[0]] == nil {
 		fmt.Fprintf(os.Stderr, "usage: kube PART [flags], PART one of: %s\n", strings.Join(slices.Sorted(maps.Keys(parts)), " "))
 		os.Exit(2)
 	}
-	os.Exit(run())
+	os.Exit(parts[os.Args[0]]())
 }
 
 // own makes a part of one of our own commands: it ends by SIGTERM or SIGINT and prints its error once.

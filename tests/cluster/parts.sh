@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # The control plane's programs and their flags, for both levels; sourced by cluster. A level sets the addresses
 # (ADDRESS, *_PORT) and its own flags (API_FLAGS) and adds the parts that only it has by level_command_of.
 
@@ -14,7 +15,7 @@ command_of() { # PART: sets cmd
 	kube-apiserver)
 		cmd=("$kube" kube-apiserver --bind-address="$ADDRESS" --advertise-address="$ADDRESS" --secure-port="$API_PORT"
 			--etcd-servers="$etcd" --service-cluster-ip-range="$SERVICE_CIDR" --allow-privileged=true
-			--authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --profiling=false
+			--authorization-mode="Node,RBAC" --enable-admission-plugins=NodeRestriction --profiling=false
 			--audit-policy-file="$here/audit.yaml" --audit-log-path="$DIR/audit.log" --audit-log-maxsize=1000
 			--tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt"
 			--service-account-issuer=https://kubernetes.default.svc.cluster.local

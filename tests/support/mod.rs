@@ -3,3 +3,6 @@
 
 pub mod cluster;
 pub mod crd;
+pub mod operator;
+pub mod provisioner;
+pub mod space;

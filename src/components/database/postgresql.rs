@@ -100,7 +100,7 @@ fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Work
             from_secret("POSTGRES_USER", admin, USERNAME),
             from_secret("POSTGRES_PASSWORD", admin, PASSWORD),
             value("POSTGRES_DB", "postgres"),
-            value("POSTGRES_INITDB_ARGS", "--data-checksums --auth-host=scram-sha-256 --auth-local=peer --encoding=UTF8"),
+            value("POSTGRES_INITDB_ARGS", "--data-checksums --auth-host=scram-sha-256 --auth-local=scram-sha-256 --encoding=UTF8"),
         ],
         volumes: vec![pod::scratch("run", "16Mi")],
         mounts: vec![pod::mount("run", "/var/run/postgresql", false)],

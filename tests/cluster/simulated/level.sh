@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # The simulated level: a real control plane on loopback and free ports; kwok plays the nodes and the pods.
 
 PARTS=(etcd kube-apiserver kube-controller-manager kube-scheduler volumes kwok)
@@ -25,6 +26,8 @@ level_load() { # the ports that this cluster was given
 	{ read -r API_PORT; read -r ETCD_PORT; read -r ETCD_PEER_PORT; read -r CONTROLLERS_PORT; read -r SCHEDULER_PORT; read -r KWOK_PORT; } <"$DIR/ports"
 }
 
+level_build() { :; } # one Go program is all it needs
+
 level_up() {
 	"$PROGRAMS/kube" pki --dir "$DIR/pki" --server "https://127.0.0.1:$API_PORT" --address 127.0.0.1
 	start etcd
@@ -37,6 +40,7 @@ level_up() {
 	start kwok
 	await 60 kwok kube_ctl wait --for=condition=Ready node --all --timeout=10s
 	await 60 kube-controller-manager kube_ctl get serviceaccount default
+	check_parts
 }
 
 fake_nodes() { # as kubelets would register them

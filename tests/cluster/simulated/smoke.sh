@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # The simulated level's test, sourced by smoke.
 
 waiting() { k get pod "$1" -o jsonpath='{.status.phase} {.status.containerStatuses[0].state.waiting.reason}: {.status.containerStatuses[0].state.waiting.message}'; }
@@ -14,6 +15,7 @@ restart() { # PART
 }
 status_of() { "$here/cluster" status --dir "$dir" | grep "^$1 "; }
 audited() { grep -q '"stage":"ResponseComplete".*"verb":"create".*"resource":"deployments"' "$dir/audit.log" && ! grep -qE '"stage":"(RequestReceived|ResponseStarted)"|"level":"Request' "$dir/audit.log"; }
+explains() { grep 'scheduler.kubeconfig: no such file' <<<"$("$here/cluster" up --dir "$dir" 2>&1)"; }
 
 check 'up, three nodes' "$here/cluster" up --simulated --dir "$dir" --nodes 3
 check 'the one line that up prints is the kubeconfig' same "$dir/pki/admin.kubeconfig" "$here/cluster" up --simulated --dir "$dir"
@@ -51,6 +53,13 @@ check 'refuses a pod' refuses k run any --image=any -n strict
 check 'audit log' audited
 for part in kube-apiserver kube-controller-manager; do check "$part stopped and started" restart $part; done
 check 'answers again' same ok k get --raw /readyz
+
+"$here/cluster" stop kube-scheduler --dir "$dir"
+mv "$dir/pki/scheduler.kubeconfig" "$work/aside"
+check 'a part that cannot start' refuses "$here/cluster" up --dir "$dir"
+check 'is told with its last words' explains
+mv "$work/aside" "$dir/pki/scheduler.kubeconfig"
+check 'and starts when mended' "$here/cluster" up --dir "$dir"
 
 "$here/cluster" down --dir "$work/two"
 check 'down' "$here/cluster" down --dir "$dir"

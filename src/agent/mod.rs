@@ -1,0 +1,78 @@
+//! Programs inside pods, each beside one running server: `discover` feeds Envoy with endpoints, `provision` makes and proves logins.
+//! What they are told and what they answer is in [`crate::kit::agents`]; the operator is never called.
+
+pub mod discover;
+pub mod provision;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::{Client, Config};
+use serde::de::DeserializeOwned;
+
+use crate::kit::digest;
+
+/// A connection to the API server that says nothing for this long is given up. Watches hear a bookmark about every minute.
+const SILENCE: Duration = Duration::from_secs(90);
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Agent {
+    /// Writes the endpoints of services into files for Envoy, and drains Envoy before it stops.
+    Discover(discover::Options),
+    /// Makes databases and logins inside servers, and proves that every service can use its own.
+    Provision(provision::Options),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read the plan {path}: {source}; the operator's ConfigMap must be mounted there")]
+    PlanMissing { path: PathBuf, source: std::io::Error },
+    #[error("the plan {path} cannot be understood: {source}")]
+    PlanUnclear { path: PathBuf, source: serde_json::Error },
+    #[error("cannot listen for the kubelet: {0}")]
+    Listen(std::io::Error),
+    #[error("cannot write {path}: {source}")]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("not inside a pod with a service account token: {0}")]
+    OutsideCluster(#[from] kube::config::InClusterError),
+    #[error("the API server refused: {0}")]
+    Cluster(#[from] kube::Error),
+    #[error("the API server did not answer within {} s", .0.as_secs())]
+    Deadline(Duration),
+    #[error("Envoy's administration interface at {address}: {problem}")]
+    Envoy { address: String, problem: String },
+    #[error("cannot write as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the report has {0} bytes, more than the operator reads")]
+    ReportTooLong(usize),
+}
+
+/// Runs one agent until `shutdown` answers or something fails that only a restart can heal.
+pub async fn run(agent: Agent, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let work = async {
+        match agent {
+            Agent::Discover(options) => discover::run(options).await,
+            Agent::Provision(options) => provision::run(options).await,
+        }
+    };
+    tokio::select! {
+        ended = work => ended,
+        () = shutdown => Ok(()),
+    }
+}
+
+/// The plan and the digest of its bytes. A plan that changes comes with a new pod, so it is read once.
+fn read_plan<P: DeserializeOwned>(path: &Path) -> Result<(P, String), Error> {
+    let bytes = std::fs::read(path).map_err(|source| Error::PlanMissing { path: path.into(), source })?;
+    let plan = serde_json::from_slice(&bytes).map_err(|source| Error::PlanUnclear { path: path.into(), source })?;
+    Ok((plan, digest::of_bytes(&bytes)))
+}
+
+/// A client of the pod's own API server. Its own retries are off: each agent has its backoff, and two on top of each other hide the cause.
+fn cluster() -> Result<Client, Error> {
+    let mut config = Config::incluster()?;
+    config.read_timeout = Some(SILENCE);
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
+}

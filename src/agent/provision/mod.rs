@@ -1,0 +1,222 @@
+//! Makes what must exist inside servers, and proves that every service can use what it is told to use: prove, report what is broken, repair, prove again, report.
+//!
+//! It changes and removes only what carries the application's mark, and what it removes is access, never data.
+
+pub mod postgresql;
+mod report;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use tokio::time::sleep;
+use tracing::{error, info, warn};
+
+use super::server::{self, Readiness};
+use super::{Error, cluster, read_plan};
+use crate::kit::agents::{LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, Report};
+use report::Reporter;
+
+/// The first wait after a round that left something broken; it doubles up to the interval of the plan.
+const RETRY: Duration = Duration::from_secs(2);
+/// After this many intervals without a round, what was proved is not believed any more.
+const BELIEVED_INTERVALS: u32 = 3;
+const MESSAGE_CHARACTERS: usize = 256;
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The plan: what must exist in which server.
+    #[arg(long, env = "MICROAPP_PLAN", default_value_os_t = PathBuf::from(PLAN_FOLDER).join(PLAN_FILE))]
+    plan: PathBuf,
+    /// The folder with one folder for each Secret.
+    #[arg(long, env = "MICROAPP_LOGINS", default_value = LOGINS_FOLDER)]
+    logins: PathBuf,
+    /// The ConfigMap that takes the report.
+    #[arg(long, env = "MICROAPP_REPORT")]
+    report: String,
+    /// Where the kubelet is answered. Default: port 9903 of every address.
+    #[arg(long, env = "MICROAPP_LISTEN")]
+    listen: Option<SocketAddr>,
+}
+
+pub async fn run(options: Options) -> Result<(), Error> {
+    let (plan, digest) = read_plan::<Plan>(&options.plan)?;
+    let readiness = Readiness::new();
+    let mut reporter = Reporter::new(cluster()?, options.report);
+    let serve = server::serve(options.listen, readiness.clone(), Default::default());
+    let rounds = rounds(Provisioner { plan, digest, logins: options.logins }, &mut reporter, &readiness);
+    tokio::select! {
+        ended = serve => ended,
+        () = rounds => Ok(()),
+    }
+}
+
+async fn rounds(provisioner: Provisioner, reporter: &mut Reporter, readiness: &Readiness) {
+    let interval = Duration::from_secs(provisioner.plan.interval_seconds).max(RETRY);
+    let mut pace = Pace { interval, retry: RETRY };
+    let mut last = None;
+    loop {
+        let tell = async |report: &Report| {
+            publish(reporter, report).await;
+        };
+        let report = provisioner.round(last.as_ref(), tell).await;
+        let published = publish(reporter, &report).await;
+        if published {
+            readiness.extend(interval * BELIEVED_INTERVALS);
+        }
+        sleep(pace.after(published && sound(&report))).await;
+        last = Some(report);
+    }
+}
+
+/// How long to wait for the next round.
+struct Pace {
+    interval: Duration,
+    retry: Duration,
+}
+
+impl Pace {
+    fn after(&mut self, sound: bool) -> Duration {
+        let (pause, retry) = if sound { (self.interval, RETRY) } else { (self.retry, (self.retry * 2).min(self.interval)) };
+        self.retry = retry;
+        pause
+    }
+}
+
+fn sound(report: &Report) -> bool {
+    report.proofs.iter().all(|proof| proof.proved)
+}
+
+/// A report that cannot be written stops no repair: it is said, and tried again with the next round.
+async fn publish(reporter: &mut Reporter, report: &Report) -> bool {
+    reporter.publish(report).await.inspect_err(|error| error!(%error, "cannot write the report")).is_ok()
+}
+
+/// Why a binding does not work. Each sentence goes to the user, and holds no secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("{0}")]
+    LoginRefused(String),
+    #[error("{0}")]
+    ServerUnreachable(String),
+    #[error("{0}")]
+    SecretMissing(String),
+    #[error("{0}")]
+    AccessMissing(String),
+    #[error("{0}")]
+    AccessTooWide(String),
+    #[error("{0}")]
+    NotOurs(String),
+}
+
+impl Failure {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::LoginRefused(_) => "LoginRefused",
+            Self::ServerUnreachable(_) => "ServerUnreachable",
+            Self::SecretMissing(_) => "SecretMissing",
+            Self::AccessMissing(_) => "AccessMissing",
+            Self::AccessTooWide(_) => "AccessTooWide",
+            Self::NotOurs(_) => "NotOurs",
+        }
+    }
+
+    fn explain(&self, proof: &mut Proof) {
+        proof.reason = self.reason().into();
+        proof.message = self.to_string().chars().take(MESSAGE_CHARACTERS).collect();
+    }
+}
+
+/// A username and its password, as the pod of the service gets them.
+struct Login {
+    username: String,
+    password: String,
+}
+
+impl Login {
+    async fn read(folder: &Path, secret: &str) -> Result<Self, Failure> {
+        let field = async |key: &str| match tokio::fs::read_to_string(folder.join(secret).join(key)).await {
+            Ok(text) => Ok(text),
+            Err(error) => Err(Failure::SecretMissing(format!("key {key} of Secret {secret} cannot be read: {}", error.kind()))),
+        };
+        Ok(Self { username: field("username").await?, password: field("password").await? })
+    }
+}
+
+/// One plan and where its logins are.
+pub struct Provisioner {
+    pub plan: Plan,
+    pub digest: String,
+    pub logins: PathBuf,
+}
+
+impl Provisioner {
+    /// Proves, repairs and proves again. What was not broken at the end of the `last` round is told before it is repaired, so that no failure passes unseen.
+    pub async fn round(&self, last: Option<&Report>, tell: impl AsyncFnOnce(&Report)) -> Report {
+        let before = self.prove().await;
+        let broken: Vec<&Proof> = before.proofs.iter().filter(|proof| !proof.proved).collect();
+        if broken.iter().any(|proof| !last.is_some_and(|last| known(last, proof))) {
+            for proof in &broken {
+                warn!(service = proof.service, component = proof.component, reason = proof.reason, "broken: {}", proof.message);
+            }
+            tell(&before).await;
+        }
+        let obstacles = self.repair(&before.proofs).await;
+        if broken.is_empty() {
+            return before;
+        }
+        let mut after = self.prove().await;
+        for proof in after.proofs.iter_mut().filter(|proof| !proof.proved) {
+            // Why it could not be repaired says more than that it is still broken.
+            if let Some(obstacle) = obstacles.iter().find(|it| it.service == proof.service && it.component == proof.component) {
+                obstacle.failure.explain(proof);
+            }
+        }
+        info!(proved = after.proofs.iter().filter(|proof| proof.proved).count(), of = after.proofs.len(), "proved again");
+        after
+    }
+
+    async fn prove(&self) -> Report {
+        let proofs = stream::iter(&self.plan.provisions).then(async |provision| match provision {
+            Provision::PostgreSQL(server) => postgresql::prove(server, &self.logins).await,
+        });
+        Report { plan: self.digest.clone(), proofs: proofs.collect::<Vec<_>>().await.concat() }
+    }
+
+    async fn repair(&self, proofs: &[Proof]) -> Vec<Obstacle> {
+        let obstacles = stream::iter(&self.plan.provisions).then(async |provision| match provision {
+            Provision::PostgreSQL(server) => postgresql::repair(server, &self.plan.mark, &self.logins, proofs).await,
+        });
+        let obstacles = obstacles.collect::<Vec<_>>().await.concat();
+        for obstacle in &obstacles {
+            warn!(service = obstacle.service, component = obstacle.component, reason = obstacle.failure.reason(), "cannot repair: {}", obstacle.failure);
+        }
+        obstacles
+    }
+}
+
+/// Whether a binding was broken before.
+fn known(last: &Report, broken: &Proof) -> bool {
+    last.proofs.iter().any(|proof| !proof.proved && proof.service == broken.service && proof.component == broken.component)
+}
+
+/// Why one binding could not be made or repaired.
+#[derive(Clone, Debug)]
+pub struct Obstacle {
+    pub service: String,
+    pub component: String,
+    pub failure: Failure,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_quicken_the_rounds_and_lasting_ones_slow_down_again() {
+        let mut pace = Pace { interval: Duration::from_secs(10), retry: RETRY };
+        let seconds = [true, false, false, false, false, true, false].map(|sound| pace.after(sound).as_secs());
+        assert_eq!(seconds, [10, 2, 4, 8, 10, 10, 2]);
+    }
+}

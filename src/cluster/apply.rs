@@ -1,0 +1,204 @@
+//! Writes what differs, rank by rank, a few at a time, and says what came of it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use futures::StreamExt;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DynamicObject, PartialObjectMeta, Patch, PatchParams, PostParams, ValidationDirective},
+};
+use rand::{RngExt, distr::Alphanumeric};
+use serde_json::Value;
+
+use super::{
+    Error, MANAGER,
+    client::{self, within},
+    facts,
+    index::{AppKey, Index},
+    plan::{Memory, Step, Why, step},
+};
+use crate::app::{
+    Applied,
+    applied::{Lost, Refusal},
+};
+use crate::kit::{
+    objects::{Id, Object},
+    observed::{Observed, Record},
+    scope::APP,
+};
+
+/// Writes in flight: more of them make a small API server slower, not faster.
+const CONCURRENCY: usize = 8;
+/// Characters of a password: letters and digits, so that no address that it stands in needs escaping.
+const PASSWORD_LENGTH: usize = 32;
+
+/// Writes the objects of one application.
+pub struct Applier {
+    pub client: Client,
+    pub index: Arc<Index>,
+    pub key: AppKey,
+    /// Version of the operator, for the inventory.
+    pub version: String,
+}
+
+/// What came of one object.
+enum Outcome {
+    Left,
+    Held,
+    Made { record: Record, repaired: bool },
+    SecretThere,
+    Lost,
+    Conflict(String),
+    Refused(String),
+    Contested,
+    Failed(Error),
+}
+
+impl Applier {
+    /// Makes the objects so. Nothing of a part is written after something before it could not be: nothing runs before its policy exists.
+    pub async fn apply(&self, objects: &[Object], observed: &Observed, memory: &mut Memory) -> Applied {
+        let mut applied = Applied::default();
+        let mut broken = BTreeSet::new();
+        for rank in objects.chunk_by(|a, b| a.kind.rank == b.kind.rank) {
+            applied.pending.extend(rank.iter().filter(|object| broken.contains(&object.part)).map(Object::id));
+            let mut writes = vec![];
+            for object in rank.iter().filter(|object| !broken.contains(&object.part)) {
+                let step = step(object, observed.records.get(&object.id()), memory, |claim| observed.claim(claim).is_some(), observed.now);
+                writes.push(async move { (object, self.one(object, step).await) });
+            }
+            for (object, outcome) in futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await {
+                if !self.note(object, outcome, observed, memory, &mut applied) {
+                    broken.insert(object.part.clone());
+                }
+            }
+        }
+        applied.inventory = memory.entries();
+        applied
+    }
+
+    /// Keeps what came of an object. False: its part cannot go on.
+    fn note(&self, object: &Object, outcome: Outcome, observed: &Observed, memory: &mut Memory, applied: &mut Applied) -> bool {
+        let (id, part) = (object.id(), object.part.clone());
+        let refusal = |message: String| Refusal { id: id.clone(), part: part.clone(), message };
+        match outcome {
+            Outcome::Left => return true,
+            Outcome::Held => return true,
+            Outcome::Made { record, repaired } => {
+                memory.note(id.clone(), record.hash.clone(), record.fingerprint, &self.version, repaired, observed.now);
+                if repaired {
+                    applied.repaired.push(refusal("somebody had changed what is ours".into()));
+                }
+                applied.pending.insert(id);
+                return true;
+            }
+            Outcome::SecretThere => {
+                memory.note(id, object.hash(), String::new(), &self.version, false, observed.now);
+                return true;
+            }
+            Outcome::Lost => applied.lost.push(Lost { part, secret: id.name, claim: object.secret.clone().and_then(|s| s.opens).unwrap_or_default() }),
+            Outcome::Conflict(message) => applied.conflicts.push(refusal(message)),
+            Outcome::Refused(message) => applied.refused.push(refusal(message)),
+            Outcome::Contested => {
+                applied.contested.push(refusal(format!("{id}: others keep changing fields of ours back; it is left alone for a few minutes")));
+                return true;
+            }
+            Outcome::Failed(error) => applied.failed = Some(format!("{id}: {error}")),
+        }
+        applied.pending.insert(object.id());
+        false
+    }
+
+    async fn one(&self, object: &Object, step: Step) -> Outcome {
+        let answer = match step {
+            Step::Skip => return Outcome::Left,
+            Step::Hold => return Outcome::Held,
+            Step::Contested => return Outcome::Contested,
+            Step::Stranger => return Outcome::Conflict(format!("{} carries our label but is not ours; rename or delete it", object.id())),
+            Step::Secret { guarded } => self.secret(object, guarded).await,
+            Step::Create => self.create(object).await,
+            Step::Apply { uid, why } => self.send(object, Some(&uid)).await.map(|record| Outcome::Made { record, repaired: why == Why::Repair }),
+        };
+        match answer {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_refusal() => Outcome::Refused(error.to_string()),
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// Creates, and touches nothing that is there: an apply that names a version of the object fails unless it is missing. Only then somebody looks whose it is.
+    async fn create(&self, object: &Object) -> Result<Outcome, Error> {
+        match self.send(object, None).await {
+            Err(error) if error.is_conflict() => {}
+            answer => return answer.map(|record| Outcome::Made { record, repaired: false }),
+        }
+        let api: Api<PartialObjectMeta<DynamicObject>> = Api::namespaced_with(self.client.clone(), &self.key.namespace, &client::resource(object.kind));
+        let there = within(api.get(&object.name)).await?;
+        match stranger(object, &there, &self.key.name) {
+            Some(message) => Ok(Outcome::Conflict(message)),
+            None => self.send(object, Some(&there.uid().unwrap_or_default())).await.map(|record| Outcome::Made { record, repaired: true }),
+        }
+    }
+
+    /// One server-side apply; without a uid it only creates.
+    async fn send(&self, object: &Object, uid: Option<&str>) -> Result<Record, Error> {
+        let mut body = object.sealed();
+        match uid {
+            Some(uid) => body["metadata"]["uid"] = uid.into(),
+            None => body["metadata"]["resourceVersion"] = "1".into(),
+        }
+        let params = PatchParams { field_validation: Some(ValidationDirective::Strict), ..PatchParams::apply(MANAGER).force() };
+        let api = client::objects(&self.client, object.kind, &self.key.namespace);
+        let answer = within(api.patch(&object.name, &params, &Patch::Apply(&body))).await?;
+        let record = facts::record(object.kind.kind, &answer);
+        let version = answer.resource_version().and_then(|v| v.parse().ok()).unwrap_or_default();
+        self.index.put(self.key.clone(), object.id(), version, record.clone(), false);
+        Ok(record)
+    }
+
+    /// Creates a Secret with a fresh password. A name that is taken is ours: it carries digits of the anchor's uid. `guarded`: something is there that only the
+    /// old password opens; if a new one could be made, the old one is lost.
+    async fn secret(&self, object: &Object, guarded: bool) -> Result<Outcome, Error> {
+        let api = client::objects(&self.client, object.kind, &self.key.namespace);
+        let params = PostParams { dry_run: guarded, field_manager: Some(MANAGER.into()) };
+        let body: DynamicObject = serde_json::from_value(filled(object)).map_err(|e| Error::Json(object.id().to_string(), e))?;
+        match within(api.create(&params, &body)).await {
+            Ok(_) if guarded => Ok(Outcome::Lost),
+            Ok(_) => Ok(Outcome::SecretThere),
+            Err(error) if error.is_conflict() => Ok(Outcome::SecretThere),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn filled(object: &Object) -> Value {
+    let mut body = object.sealed();
+    if let Some(secret) = &object.secret {
+        let password: String = rand::rng().sample_iter(Alphanumeric).take(PASSWORD_LENGTH).map(char::from).collect();
+        body["stringData"][&secret.key] = password.into();
+    }
+    body
+}
+
+/// Whose an object is that we did not expect. None: ours, with its label taken off, or of an application of this name that is gone.
+fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str) -> Option<String> {
+    let record = facts::metadata_record(&there.metadata);
+    let owner = there.metadata.owner_references.iter().flatten().next();
+    let wanted = object.body.pointer("/metadata/ownerReferences/0/uid").and_then(Value::as_str);
+    let same_app = owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && there.labels().get(APP).is_none_or(|label| label == app);
+    let ours = !record.fingerprint.is_empty() && same_app && (record.owner.as_deref() == wanted || owner.is_some_and(|o| o.kind == "MicroserviceApp") || record.owner.is_none());
+    if ours {
+        return None;
+    }
+    let managers: Vec<&str> = there.metadata.managed_fields.iter().flatten().filter_map(|f| f.manager.as_deref()).collect();
+    let whose = match owner {
+        Some(owner) => format!("belongs to {} {}", owner.kind, owner.name),
+        None => format!("was made by {}", managers.first().unwrap_or(&"somebody else")),
+    };
+    Some(format!("{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. Rename or delete it, or give the application another name", object.id(), object.part))
+}
+
+/// Objects whose wanted form is not there: what a paused application would change.
+pub fn differences(objects: &[Object], observed: &Observed, memory: &Memory) -> Vec<Id> {
+    let differs = |o: &&Object| matches!(step(o, observed.records.get(&o.id()), memory, |_| true, observed.now), Step::Create | Step::Apply { why: Why::Changed | Why::Repair, .. });
+    objects.iter().filter(differs).map(Object::id).collect()
+}

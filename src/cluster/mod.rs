@@ -1,0 +1,58 @@
+//! The only room that writes to Kubernetes. It knows how to read and write objects, and nothing of applications.
+
+pub mod apply;
+pub mod client;
+pub mod facts;
+pub mod handshake;
+pub mod index;
+pub mod leader;
+pub mod plan;
+pub mod prune;
+pub mod publish;
+pub mod watch;
+
+/// The one field manager for content.
+pub const MANAGER: &str = "microapp";
+
+/// Why reading or writing failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the API server did not answer within {0} s")]
+    Late(u64),
+    #[error("{0}")]
+    Api(Box<kube::core::Status>),
+    #[error("{0}")]
+    Client(Box<kube::Error>),
+    #[error("{0} cannot be written as JSON: {1}")]
+    Json(String, serde_json::Error),
+}
+
+impl From<kube::Error> for Error {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::Api(status),
+            other => Self::Client(Box::new(other)),
+        }
+    }
+}
+
+impl Error {
+    fn status(&self) -> Option<&kube::core::Status> {
+        if let Self::Api(status) = self { Some(status) } else { None }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        self.status().is_some_and(kube::core::Status::is_not_found)
+    }
+
+    /// Somebody was faster, or the object is another one than we thought.
+    pub fn is_conflict(&self) -> bool {
+        self.status().is_some_and(|s| s.is_conflict() || s.is_already_exists())
+    }
+
+    /// The API server understood and said no: trying again changes nothing until somebody changes something.
+    pub fn is_refusal(&self) -> bool {
+        let ending = |s: &kube::core::Status| s.details.iter().flat_map(|d| &d.causes).any(|c| c.reason == "NamespaceTerminating");
+        self.status().is_some_and(|s| matches!(s.code, 400 | 403 | 413 | 422) && !ending(s))
+    }
+}

@@ -1,0 +1,204 @@
+//! What to do about one object: decided from records alone, without asking the API server.
+
+use std::collections::{HashMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::status::Entry;
+use crate::kit::{
+    digest,
+    objects::{Id, Object},
+    observed::Record,
+    owned::Watched,
+};
+
+/// More repairs than this within [`REPAIR_WINDOW`] mean that somebody does not agree with us.
+const REPAIRS: usize = 5;
+const REPAIR_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+const REPAIR_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What an application's objects were like when our last apply was answered.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    pub wanted: HashMap<Id, Wanted>,
+}
+
+/// One applied object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// Digest of what was rendered, and of the fields that were ours then.
+    pub hash: String,
+    pub fingerprint: String,
+    /// Version of the operator that applied it.
+    pub version: String,
+    /// When it is applied again although nothing seems to have changed.
+    pub due: Timestamp,
+    repairs: VecDeque<Timestamp>,
+}
+
+impl Memory {
+    /// What a leader before us left in the status.
+    pub fn load(entries: &[Entry], now: Timestamp) -> Self {
+        let wanted = |e: &Entry| Some((Id::parse(&e.id)?, Wanted { hash: e.h.clone(), fingerprint: e.f.clone(), version: e.v.clone(), due: due(&e.id, now), ..Default::default() }));
+        Self { wanted: entries.iter().filter_map(wanted).collect() }
+    }
+
+    /// What is to stand in the status, in a stable order.
+    pub fn entries(&self) -> Vec<Entry> {
+        let entry = |(id, w): (&Id, &Wanted)| Entry { id: id.to_string(), v: w.version.clone(), h: w.hash.clone(), f: w.fingerprint.clone() };
+        let mut entries: Vec<Entry> = self.wanted.iter().map(entry).collect();
+        entries.sort();
+        entries
+    }
+
+    /// The next time at which something is due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.wanted.values().filter(|w| !w.fingerprint.is_empty()).map(|w| w.due).min()
+    }
+
+    /// Notes an answered apply.
+    pub fn note(&mut self, id: Id, hash: String, fingerprint: String, version: &str, repaired: bool, now: Timestamp) {
+        let mut repairs = self.wanted.remove(&id).map(|w| w.repairs).unwrap_or_default();
+        if repaired {
+            repairs.push_back(now);
+        }
+        let due = due(&id.to_string(), now);
+        self.wanted.insert(id, Wanted { hash, fingerprint, version: version.into(), due, repairs });
+    }
+}
+
+/// A day later, give or take a quarter: spread by name, so that no two objects are due together.
+fn due(id: &str, now: Timestamp) -> Timestamp {
+    let spread = u64::from_str_radix(&digest::of_bytes(id.as_bytes())[..8], 16).unwrap_or_default() % (12 * 3600);
+    now.saturating_add(SignedDuration::from_secs(18 * 3600 + spread as i64)).unwrap_or(now)
+}
+
+/// What to do about an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is as it should be, as far as anybody can tell.
+    Skip,
+    /// It waits for something.
+    Hold,
+    /// It is not known to be there: make it, and touch nothing that is.
+    Create,
+    /// It is ours: make it so.
+    Apply { uid: String, why: Why },
+    /// A Secret: make it. `guarded`: only see first whether it is there, for what it opens is.
+    Secret { guarded: bool },
+    /// Somebody keeps changing it back.
+    Contested,
+    /// It carries our label, and nothing in it is ours.
+    Stranger,
+}
+
+/// Why an object is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The wish changed, or nobody knows what was applied last.
+    Changed,
+    /// Somebody changed what is ours.
+    Repair,
+    /// A day has passed.
+    Insurance,
+}
+
+/// Decides on one object. `claim_exists` says whether a claim is there.
+pub fn step(object: &Object, record: Option<&Record>, memory: &Memory, claim_exists: impl Fn(&str) -> bool, now: Timestamp) -> Step {
+    let wanted = memory.wanted.get(&object.id());
+    if object.is_held() {
+        return Step::Hold;
+    }
+    if object.kind.watched == Watched::Never {
+        let opens = object.secret.as_ref().and_then(|s| s.opens.as_deref());
+        return if wanted.is_some() { Step::Skip } else { Step::Secret { guarded: opens.is_some_and(claim_exists) } };
+    }
+    let Some(record) = record else { return Step::Create };
+    if record.fingerprint.is_empty() {
+        // Our entry is gone, or never was: an apply that creates nothing decides, for it looks who owns it.
+        return if wanted.is_some() { Step::Apply { uid: record.uid.clone(), why: Why::Repair } } else { Step::Stranger };
+    }
+    let hash = object.hash();
+    let apply = |why| Step::Apply { uid: record.uid.clone(), why };
+    match wanted {
+        Some(wanted) if wanted.hash == hash && record.hash == hash && wanted.fingerprint == record.fingerprint => if now >= wanted.due { apply(Why::Insurance) } else { Step::Skip },
+        Some(wanted) if wanted.hash == hash => match contested(wanted, now) {
+            true => Step::Contested,
+            false => apply(Why::Repair),
+        },
+        _ => apply(Why::Changed),
+    }
+}
+
+fn contested(wanted: &Wanted, now: Timestamp) -> bool {
+    let recent = wanted.repairs.iter().filter(|at| now.duration_since(**at) < REPAIR_WINDOW).count();
+    let last = wanted.repairs.back().is_some_and(|at| now.duration_since(*at) < REPAIR_PAUSE);
+    recent >= REPAIRS && last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::{objects::Gate, owned::Owned};
+
+    fn object() -> Object {
+        let kind = Owned::of("Service").unwrap_or(&crate::kit::owned::OWNED[0]);
+        Object { kind, name: "a".into(), part: "gateway".into(), body: serde_json::json!({"metadata": {}}), gate: Gate::Open, secret: None }
+    }
+
+    fn there(hash: &str, fingerprint: &str) -> Record {
+        Record { uid: "u".into(), hash: hash.into(), fingerprint: fingerprint.into(), ..Default::default() }
+    }
+
+    fn decide(record: Option<&Record>, memory: &Memory, now: Timestamp) -> Step {
+        step(&object(), record, memory, |_| false, now)
+    }
+
+    #[test]
+    fn what_is_as_it_was_applied_is_left_alone_for_a_day() {
+        let now = Timestamp::UNIX_EPOCH;
+        let hash = object().hash();
+        let mut memory = Memory::default();
+        memory.note(object().id(), hash.clone(), "f".into(), "1", false, now);
+        assert_eq!(decide(Some(&there(&hash, "f")), &memory, now), Step::Skip);
+        let later = |hours| now + SignedDuration::from_hours(hours);
+        assert_eq!(decide(Some(&there(&hash, "f")), &memory, later(17)), Step::Skip);
+        assert_eq!(decide(Some(&there(&hash, "f")), &memory, later(31)), Step::Apply { uid: "u".into(), why: Why::Insurance });
+        assert_eq!(decide(Some(&there(&hash, "other")), &memory, now), Step::Apply { uid: "u".into(), why: Why::Repair });
+        assert_eq!(decide(Some(&there("edited", "f")), &memory, now), Step::Apply { uid: "u".into(), why: Why::Repair });
+        assert_eq!(decide(None, &memory, now), Step::Create);
+    }
+
+    #[test]
+    fn without_memory_one_apply_is_sent() {
+        let hash = object().hash();
+        assert_eq!(decide(Some(&there(&hash, "f")), &Memory::default(), Timestamp::UNIX_EPOCH), Step::Apply { uid: "u".into(), why: Why::Changed });
+        let memory = Memory::load(&[Entry { id: "Service/a".into(), v: "1".into(), h: hash.clone(), f: "f".into() }], Timestamp::UNIX_EPOCH);
+        assert_eq!(decide(Some(&there(&hash, "f")), &memory, Timestamp::UNIX_EPOCH), Step::Skip);
+    }
+
+    #[test]
+    fn a_held_object_is_not_touched_in_any_state() {
+        let held = Object { gate: Gate::Hold(vec!["x".into()]), ..object() };
+        for record in [None, Some(there("old", "f"))] {
+            assert_eq!(step(&held, record.as_ref(), &Memory::default(), |_| false, Timestamp::UNIX_EPOCH), Step::Hold);
+        }
+    }
+
+    #[test]
+    fn what_is_repaired_too_often_is_left_alone_for_a_while() {
+        let (mut memory, hash, mut now) = (Memory::default(), object().hash(), Timestamp::UNIX_EPOCH);
+        for _ in 0..5 {
+            assert!(matches!(decide(Some(&there(&hash, "theirs")), &memory, now), Step::Apply { why: Why::Repair, .. }) || memory.wanted.is_empty());
+            memory.note(object().id(), hash.clone(), "f".into(), "1", true, now);
+            now += SignedDuration::from_secs(1);
+        }
+        assert_eq!(decide(Some(&there(&hash, "theirs")), &memory, now), Step::Contested);
+        assert!(matches!(decide(Some(&there(&hash, "theirs")), &memory, now + REPAIR_PAUSE), Step::Apply { .. }));
+    }
+
+    #[test]
+    fn a_stranger_with_our_label_is_left_alone() {
+        assert_eq!(decide(Some(&there("", "")), &Memory::default(), Timestamp::UNIX_EPOCH), Step::Stranger);
+    }
+}

@@ -1,0 +1,96 @@
+//! Deletes what is ours and nobody wants any more.
+
+use std::collections::BTreeSet;
+
+use futures::StreamExt;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, PartialObjectMeta, Preconditions, PropagationPolicy},
+};
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{
+    Error,
+    client::{self, within},
+    index::{AppKey, Index},
+};
+use crate::app::MicroserviceApp;
+use crate::kit::{
+    objects::{Id, Object},
+    observed::{Observed, Record},
+    owned::{Owned, Prune},
+};
+
+const CONCURRENCY: usize = 8;
+
+/// What of the observed nobody wants: ours, of a kind that may be deleted, and in no part of what was built.
+pub fn unwanted<'a>(objects: &[Object], observed: &'a Observed, app_uid: &str) -> Vec<(&'a Id, &'a Record)> {
+    let wanted: BTreeSet<Id> = objects.iter().map(Object::id).collect();
+    let prunable = |id: &Id| Owned::of(id.kind).is_some_and(|row| row.prune == Prune::Delete);
+    observed.records.iter().filter(|(id, record)| prunable(id) && !wanted.contains(id) && record.owner.as_deref() == Some(app_uid)).collect()
+}
+
+/// Deletes them. Before the first one the resource itself is asked for, not a copy of it: a plan made from an old specification deletes nothing. Answers whether all are gone.
+///
+/// # Errors
+/// When the API server could not be asked; the next pass tries again.
+pub async fn prune(client: &Client, index: &Index, key: &AppKey, app: &MicroserviceApp, unwanted: &[(&Id, &Record)]) -> Result<bool, Error> {
+    if unwanted.is_empty() {
+        return Ok(true);
+    }
+    if !index.is_synced() || !is_current(client, key, app).await? {
+        return Ok(false);
+    }
+    let mut deletes = vec![];
+    for (id, record) in unwanted {
+        deletes.push(delete(client, index, key, id, record));
+    }
+    let answers: Vec<Result<(), Error>> = futures::stream::iter(deletes).buffer_unordered(CONCURRENCY).collect().await;
+    answers.into_iter().collect::<Result<Vec<()>, Error>>().map(|_| true)
+}
+
+/// Whether the resource is still the one, of the generation, that was planned from.
+async fn is_current(client: &Client, key: &AppKey, app: &MicroserviceApp) -> Result<bool, Error> {
+    let api: Api<PartialObjectMeta<MicroserviceApp>> = Api::namespaced(client.clone(), &key.namespace);
+    match within(api.get(&key.name)).await {
+        Ok(live) => Ok(live.uid() == app.uid() && live.metadata.generation == app.metadata.generation && live.metadata.deletion_timestamp.is_none()),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+async fn delete(client: &Client, index: &Index, key: &AppKey, id: &Id, record: &Record) -> Result<(), Error> {
+    let Some(kind) = Owned::of(id.kind) else { return Ok(()) };
+    let api = client::objects(client, kind, &key.namespace);
+    match within(api.delete(&id.name, &params(&record.uid))).await {
+        Ok(_) => tracing::info!(app = key.name, namespace = key.namespace, object = %id, "deleted"),
+        Err(error) if error.is_not_found() || error.is_conflict() => {}
+        Err(error) => return Err(error),
+    }
+    index.remove(key, id, &record.uid);
+    Ok(())
+}
+
+fn params(uid: &str) -> DeleteParams {
+    DeleteParams { propagation_policy: Some(PropagationPolicy::Background), preconditions: Some(Preconditions { uid: Some(uid.into()), resource_version: None }), ..Default::default() }
+}
+
+/// Deletes pods of StatefulSets that are stuck on an old revision: the controller never replaces a pod that is not ready by one of a newer revision
+/// (kubernetes/kubernetes#67250).
+///
+/// # Errors
+/// When the API server could not be asked; the next pass tries again.
+pub async fn unstick(client: &Client, key: &AppKey, observed: &Observed, stateful: &[(&str, &str)]) -> Result<(), Error> {
+    for (part, revision) in stateful {
+        let stuck = observed.pods.iter().filter(|(_, pod)| pod.part == *part && !pod.ready && !pod.deleting && !pod.revision.is_empty() && pod.revision != *revision);
+        for (name, pod) in stuck {
+            let api: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
+            match within(api.delete(name, &params(&pod.uid))).await {
+                Ok(_) => tracing::info!(app = key.name, namespace = key.namespace, pod = name, "deleted a pod that was stuck on an old revision"),
+                Err(error) if error.is_not_found() || error.is_conflict() => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}

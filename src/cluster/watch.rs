@@ -1,0 +1,177 @@
+//! Watches: one for each kind, each with a backoff of its own, so that one that fails leaves the others alone.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::{ConfigMap, Pod}};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{ApiResource, DynamicObject, PartialObjectMeta},
+    core::DynamicResourceScope,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+
+use tokio::task::JoinSet;
+
+use super::{
+    client::resource,
+    facts,
+    index::{AppKey, Index},
+};
+use crate::kit::{
+    agents::{REPORT_KEY, REPORT_LIMIT, Report},
+    objects::Id,
+    owned::{OWNED, Owned, Watched},
+    scope::APP,
+};
+
+/// Marks the ConfigMap of a report.
+const REPORT_LABEL: &str = "microapp.dev/report";
+
+/// How many watches [`start`] starts.
+pub fn count() -> usize {
+    watched().count() + 2
+}
+
+fn watched() -> impl Iterator<Item = &'static Owned> {
+    OWNED.iter().filter(|row| row.watched != Watched::Never)
+}
+
+/// Starts all watches, of one namespace or of all. They end when the answer is dropped.
+pub fn start(client: &Client, namespace: Option<&str>, index: &Arc<Index>) -> JoinSet<()> {
+    let mut watches = JoinSet::new();
+    for (number, row) in watched().enumerate() {
+        let (kind, index) = (resource(row), index.clone());
+        match row.watched {
+            Watched::Facts => watches.spawn(follow(scoped::<DynamicObject>(client, namespace, &kind), APP, number, Objects(row, index, facts::record))),
+            _ => {
+                let read = |_: &str, object: &PartialObjectMeta<DynamicObject>| facts::metadata_record(&object.metadata);
+                watches.spawn(follow(scoped::<PartialObjectMeta<DynamicObject>>(client, namespace, &kind), APP, number, Objects(row, index, read)))
+            }
+        };
+    }
+    let next = watched().count();
+    watches.spawn(follow(typed::<Pod>(client, namespace), APP, next, Pods(index.clone())));
+    watches.spawn(follow(typed::<ConfigMap>(client, namespace), REPORT_LABEL, next + 1, Reports(index.clone())));
+    watches
+}
+
+/// Objects of a kind known only by name, of one namespace or of all.
+pub fn scoped<K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>>(client: &Client, namespace: Option<&str>, kind: &ApiResource) -> Api<K> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
+        None => Api::all_with(client.clone(), kind),
+    }
+}
+
+fn typed<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(client: &Client, namespace: Option<&str>) -> Api<K> {
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// What becomes of the news of one watch.
+trait Sink<K> {
+    fn put(&self, key: AppKey, object: K);
+    fn gone(&self, key: AppKey, object: K);
+    /// A new list is complete: only what it named is there.
+    fn keep(&self, named: &BTreeSet<(AppKey, String)>);
+    fn index(&self) -> &Index;
+}
+
+async fn follow<K>(api: Api<K>, label: &str, number: usize, sink: impl Sink<K>)
+where
+    K: Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+{
+    let mut stream = watcher(api, watcher::Config::default().labels(label)).default_backoff().boxed();
+    let mut named = BTreeSet::new();
+    loop {
+        match stream.try_next().await {
+            Ok(Some(Event::Init)) => named.clear(),
+            Ok(Some(Event::InitApply(object))) => {
+                if let Some(key) = key(&object) {
+                    named.insert((key.clone(), object.name_any()));
+                    sink.put(key, object);
+                }
+            }
+            Ok(Some(Event::InitDone)) => {
+                sink.keep(&named);
+                sink.index().set_synced(number, true);
+            }
+            Ok(Some(Event::Apply(object))) => drop(key(&object).map(|key| sink.put(key, object))),
+            Ok(Some(Event::Delete(object))) => drop(key(&object).map(|key| sink.gone(key, object))),
+            Ok(None) => return,
+            Err(error) => {
+                sink.index().set_synced(number, false);
+                tracing::warn!(%error, watch = number, "watch interrupted");
+            }
+        }
+    }
+}
+
+fn key<K: Resource>(object: &K) -> Option<AppKey> {
+    let name = object.labels().get(APP)?.clone();
+    Some(AppKey { namespace: object.namespace()?, name })
+}
+
+fn version<K: Resource>(object: &K) -> u64 {
+    object.resource_version().and_then(|v| v.parse().ok()).unwrap_or_default()
+}
+
+/// Objects of one kind of ours, and how to read them.
+struct Objects<K>(&'static Owned, Arc<Index>, fn(&str, &K) -> crate::kit::observed::Record);
+
+impl<K: Resource> Sink<K> for Objects<K> {
+    fn put(&self, key: AppKey, object: K) {
+        let id = Id { kind: self.0.kind, name: object.name_any() };
+        self.1.put(key, id, version(&object), (self.2)(self.0.kind, &object), true);
+    }
+    fn gone(&self, key: AppKey, object: K) {
+        self.1.remove(&key, &Id { kind: self.0.kind, name: object.name_any() }, &object.uid().unwrap_or_default());
+    }
+    fn keep(&self, named: &BTreeSet<(AppKey, String)>) {
+        self.1.keep(self.0.kind, named);
+    }
+    fn index(&self) -> &Index {
+        &self.1
+    }
+}
+
+struct Pods(Arc<Index>);
+
+impl Sink<Pod> for Pods {
+    fn put(&self, key: AppKey, pod: Pod) {
+        self.0.put_pod(key, pod.name_any(), Some(facts::pod(&pod)));
+    }
+    fn gone(&self, key: AppKey, pod: Pod) {
+        self.0.put_pod(key, pod.name_any(), None);
+    }
+    fn keep(&self, named: &BTreeSet<(AppKey, String)>) {
+        self.0.keep_pods(named);
+    }
+    fn index(&self) -> &Index {
+        &self.0
+    }
+}
+
+struct Reports(Arc<Index>);
+
+impl Sink<ConfigMap> for Reports {
+    /// Whoever may write ConfigMaps may write this: it is bounded, and what cannot be read counts as no report.
+    fn put(&self, key: AppKey, object: ConfigMap) {
+        let text = object.data.as_ref().and_then(|d| d.get(REPORT_KEY)).filter(|text| text.len() <= REPORT_LIMIT);
+        let report = text.and_then(|text| serde_json::from_str::<Report>(text).ok());
+        self.0.put_report(key, report);
+    }
+    fn gone(&self, key: AppKey, _: ConfigMap) {
+        self.0.put_report(key, None);
+    }
+    fn keep(&self, _: &BTreeSet<(AppKey, String)>) {}
+    fn index(&self) -> &Index {
+        &self.0
+    }
+}

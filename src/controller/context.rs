@@ -1,0 +1,95 @@
+//! What all passes share.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kube::{Client, ResourceExt, api::DynamicObject};
+
+use super::telemetry::Telemetry;
+use crate::app::{MicroserviceApp, Settings, Status};
+use crate::cluster::{
+    index::{AppKey, Index},
+    plan::Memory,
+    publish::Events,
+};
+
+/// What the operator was started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub settings: Settings,
+    /// The one namespace whose applications it keeps; None: all.
+    pub namespace: Option<String>,
+    /// Where its Lease is; None: it leads without asking.
+    pub lease_namespace: Option<String>,
+    /// By what others know it: the name of its pod.
+    pub identity: String,
+    /// Addresses for `/livez` and `/readyz`, and for `/metrics`; None: not served.
+    pub health_address: Option<std::net::SocketAddr>,
+    pub metrics_address: Option<std::net::SocketAddr>,
+}
+
+/// What all passes share.
+pub struct Context {
+    pub client: Client,
+    pub index: Arc<Index>,
+    pub events: Events,
+    pub settings: Settings,
+    pub telemetry: Telemetry,
+    apps: Mutex<HashMap<AppKey, State>>,
+}
+
+/// What is remembered of an application between two passes.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub uid: String,
+    pub memory: Memory,
+    /// Passes in a row that could not do all they wanted.
+    pub failures: u32,
+    /// The status that was written last, and the version of the resource that this made.
+    pub published: Option<(u64, Status)>,
+}
+
+impl Context {
+    pub fn new(client: Client, index: Arc<Index>, options: &Options) -> Self {
+        let events = Events::start(client.clone(), Some(options.identity.clone()));
+        Self { client, index, events, settings: options.settings.clone(), telemetry: Telemetry::default(), apps: Mutex::default() }
+    }
+
+    /// What is remembered of this application, and not of a dead one of its name. What nobody remembers stands in its status.
+    pub fn recall(&self, key: &AppKey, app: &MicroserviceApp) -> State {
+        let uid = app.uid().unwrap_or_default();
+        if let Some(state) = self.lock().get(key).filter(|state| state.uid == uid) {
+            return state.clone();
+        }
+        let entries = app.status.iter().flat_map(|s| &s.inventory).flat_map(|i| i.entries.clone()).collect::<Vec<_>>();
+        State { uid, memory: Memory::load(&entries, jiff::Timestamp::now()), ..Default::default() }
+    }
+
+    pub fn remember(&self, key: AppKey, state: State) {
+        self.lock().insert(key, state);
+    }
+
+    /// Counts another failure of an application, and answers how many in a row there were.
+    pub fn count_failure(&self, key: &AppKey) -> u32 {
+        let mut apps = self.lock();
+        let state = apps.entry(key.clone()).or_default();
+        state.failures = state.failures.saturating_add(1);
+        state.failures
+    }
+
+    /// Forgets an application that is gone.
+    pub fn forget(&self, app: &DynamicObject) {
+        let key = AppKey { namespace: app.namespace().unwrap_or_default(), name: app.name_any() };
+        let uid = app.uid().unwrap_or_default();
+        let mut apps = self.lock();
+        if apps.get(&key).is_some_and(|state| state.uid == uid) {
+            apps.remove(&key);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AppKey, State>> {
+        self.apps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,151 @@
+//! When: the queue, the passes, and the process around them.
+
+mod context;
+mod reconcile;
+mod server;
+mod telemetry;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{Stream, StreamExt};
+use kube::{
+    Client,
+    api::{ApiResource, DynamicObject},
+    runtime::{
+        Controller, Predicate, PredicateConfig, WatchStreamExt,
+        controller::{self, Error as ControllerError},
+        reflector::{self, ObjectRef},
+        watcher,
+    },
+};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+
+pub use context::{Context, Options};
+
+use crate::app::MicroserviceApp;
+use crate::cluster::{
+    self, handshake,
+    index::{AppKey, Index},
+    leader::Candidate,
+    watch as watches,
+};
+
+/// Passes at once. Each has up to eight writes in flight.
+const CONCURRENCY: u16 = 8;
+
+/// Runs the operator until `shutdown` is done, or until somebody else leads.
+///
+/// # Errors
+/// When the ports for health and metrics cannot be had.
+pub async fn run(client: Client, options: Options, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), std::io::Error> {
+    let (index, changes) = Index::new(watches::count());
+    let index = Arc::new(index);
+    let (ready, is_ready) = watch::channel(false);
+    let context = Arc::new(Context::new(client.clone(), index.clone(), &options));
+    server::start(&options, context.telemetry.clone(), is_ready).await?;
+    let _watches = watches::start(&client, options.namespace.as_deref(), &index);
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        shutdown.await;
+        let _ = stop.send(true);
+    });
+    let lead = async {
+        prepared(&client, &index).await;
+        let _ = ready.send(true);
+        let Some(namespace) = &options.lease_namespace else { return work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone())).await };
+        let mut candidate = Candidate::new(client.clone(), namespace, options.identity.clone());
+        candidate.elected().await;
+        tracing::info!(identity = options.identity, "leading");
+        {
+            let working = work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone()));
+            tokio::select! {
+                () = working => {}
+                () = candidate.deposed() => tracing::error!("no longer leading; the process ends, and begins again as a candidate"),
+            }
+        }
+        candidate.resign().await;
+    };
+    tokio::select! {
+        () = lead => {}
+        // Nothing is under way before this process leads.
+        () = async { done(stopped.clone()).await; tokio::time::sleep(Duration::from_secs(20)).await } => {}
+    }
+    Ok(())
+}
+
+async fn done(mut stopped: watch::Receiver<bool>) {
+    // The sender goes only when it has spoken, or with the process.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Waits until the definition fits, and until everything that is there has been seen.
+async fn prepared(client: &Client, index: &Index) {
+    loop {
+        match handshake::missing_fields(client).await {
+            Ok(missing) if missing.is_empty() => break,
+            Ok(missing) => tracing::error!(first = missing[0], count = missing.len(), "the installed CustomResourceDefinition is older than this operator and lacks fields; apply the one of this release"),
+            Err(error @ cluster::Error::Api(_)) if !error.is_not_found() => {
+                tracing::warn!(%error, "the CustomResourceDefinition cannot be read, so it is not compared");
+                break;
+            }
+            Err(error) => tracing::warn!(%error, "the CustomResourceDefinition cannot be read"),
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    while !index.is_synced() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Works until `stop` is done and the passes under way have ended.
+async fn work(client: Client, namespace: Option<&str>, context: Arc<Context>, changes: mpsc::UnboundedReceiver<AppKey>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+    let kind = ApiResource::erase::<MicroserviceApp>(&());
+    let writer = reflector::store::Writer::new(kind.clone());
+    let reader = writer.as_reader();
+    let apps = watcher(watches::scoped::<DynamicObject>(&client, namespace, &kind), watcher::Config::default());
+    // What the operator itself writes into the status is no reason for a pass.
+    let forget = context.clone();
+    let apps = apps
+        .default_backoff()
+        .modify(|app| app.metadata.managed_fields = None)
+        .reflect(writer)
+        .inspect(move |event| {
+            if let Ok(watcher::Event::Delete(app)) = event {
+                forget.forget(app);
+            }
+        })
+        .applied_objects()
+        .predicate_filter(Wish, PredicateConfig::default());
+    let triggers = UnboundedReceiverStream::new(changes).map(move |key| ObjectRef::new_with(&key.name, kind.clone()).within(&key.namespace));
+    Controller::for_stream_with(calm(apps), reader, ApiResource::erase::<MicroserviceApp>(&()))
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(triggers)
+        .graceful_shutdown_on(stop)
+        .run(reconcile::guarded, reconcile::again, context)
+        .for_each(|pass| async move {
+            match pass {
+                // Changes of data that outlives its application.
+                Ok(_) | Err(ControllerError::ObjectNotFound(_)) => {}
+                Err(error) => tracing::debug!(%error, "pass"),
+            }
+        })
+        .await;
+}
+
+/// Errors of a watch stay with the watch: the queue's own backoff would stop all others.
+fn calm<K, E: std::fmt::Display>(stream: impl Stream<Item = Result<K, E>>) -> impl Stream<Item = Result<K, E>> {
+    stream.filter_map(|item| async move { item.inspect_err(|error| tracing::warn!(%error, "watch of applications interrupted")).ok().map(Ok) })
+}
+
+/// What makes an application worth a pass: another one of its name, another specification, the end.
+struct Wish;
+
+impl Predicate<DynamicObject> for Wish {
+    fn hash_property(&self, app: &DynamicObject) -> Option<u64> {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        (&app.metadata.uid, app.metadata.generation, app.metadata.deletion_timestamp.is_some()).hash(&mut hasher);
+        Some(hasher.finish())
+    }
+}

@@ -1,0 +1,181 @@
+//! One pass: observe, resolve, build, apply and prune, report.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use kube::{ResourceExt, api::DynamicObject, runtime::controller::Action};
+
+use super::context::{Context, State};
+use crate::app::{self, App, Applied, MicroserviceApp, Reconciliation, Status, report};
+use crate::cluster::{
+    Error as ClusterError,
+    apply::{Applier, differences},
+    index::AppKey,
+    prune, publish,
+};
+use crate::kit::{objects::Object, observed::Observed, problem::Problem};
+
+/// Why a pass ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error("a pass panicked: {0}")]
+    Panic(String),
+}
+
+/// The longest time between two tries of what failed, and of what somebody must mend first.
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
+
+/// A pass within its own walls: what goes wrong with one application never touches another.
+pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
+    let begun = std::time::Instant::now();
+    let outcome = AssertUnwindSafe(pass(&object, &context)).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Error::Panic(text.unwrap_or_else(|| "without a word".into())))
+    });
+    context.telemetry.pass(begun.elapsed(), outcome.is_ok());
+    outcome
+}
+
+/// When to try again after an error: later each time, and never all at once.
+pub fn again(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
+    let key = key(&object);
+    let failures = context.count_failure(&key);
+    tracing::warn!(app = key.name, namespace = key.namespace, failures, %error, "pass failed");
+    Action::requeue(backoff(failures, LONGEST_RETRY))
+}
+
+fn backoff(failures: u32, longest: Duration) -> Duration {
+    let base = Duration::from_millis(500).saturating_mul(1 << failures.min(10)).min(longest);
+    base.mul_f64(0.75 + rand::random::<f64>() / 2.0)
+}
+
+fn key(object: &DynamicObject) -> AppKey {
+    AppKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+}
+
+async fn pass(object: &DynamicObject, context: &Context) -> Result<Action, Error> {
+    if object.metadata.deletion_timestamp.is_some() {
+        // Everything goes by garbage collection.
+        return Ok(Action::await_change());
+    }
+    let key = key(object);
+    let mut app = match decoded(object) {
+        Ok(app) => app,
+        Err(problem) => return unreadable(object, &key, problem, context).await,
+    };
+    let mut state = context.recall(&key, &app);
+    use_latest_status(&mut app, &state);
+    let observed = context.index.observe(&key);
+    let (built, applied) = match App::resolve(&app, &observed, &context.settings) {
+        Ok(sound) => {
+            let objects = sound.build();
+            (objects.len(), act(&sound, &objects, &key, &mut state, context).await)
+        }
+        Err(problems) => {
+            let status = report::refusal(&app, &problems, &observed, &context.settings);
+            return publish(&app, status, &Applied::default(), key, state, context).await.map(|()| Action::await_change());
+        }
+    };
+    // The report speaks of what is there now, answers to our own writes included.
+    let observed = context.index.observe(&key);
+    let Ok(sound) = App::resolve(&app, &observed, &context.settings) else { return Ok(Action::requeue(Duration::from_millis(100))) };
+    let status = report::report(&sound, &applied, &context.settings);
+    // What was made in this pass may let more be built: an anchor names what hangs on it.
+    let more = sound.build().len() > built && applied.failed.is_none() && app.spec.reconciliation != Some(Reconciliation::Paused);
+    let next = next(&app, &status, &applied, &mut state, &observed);
+    publish(&app, status, &applied, key, state, context).await?;
+    Ok(if more { Action::requeue(Duration::ZERO) } else { next })
+}
+
+/// Makes it so, unless the user wants it left alone.
+async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State, context: &Context) -> Applied {
+    let observed = app.scope.observed;
+    if app.spec().reconciliation == Some(Reconciliation::Paused) {
+        let pending = differences(objects, observed, &state.memory).into_iter().collect();
+        return Applied { pending, inventory: state.memory.entries(), ..Default::default() };
+    }
+    let applier = Applier { client: context.client.clone(), index: context.index.clone(), key: key.clone(), version: context.settings.version.clone() };
+    let mut applied = applier.apply(objects, observed, &mut state.memory).await;
+    let unwanted = prune::unwanted(objects, observed, app.scope.uid);
+    match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
+        Ok(true) => unwanted.iter().for_each(|(id, _)| drop(state.memory.wanted.remove(id))),
+        Ok(false) => applied.failed = Some("objects that nobody wants any more are still there; they go when the cluster is seen whole".into()),
+        Err(error) => applied.failed = Some(error.to_string()),
+    }
+    let stateful: Vec<_> = objects.iter().filter(|o| o.kind.kind == "StatefulSet" && !o.is_held()).filter_map(|o| Some((o.part.as_str(), observed.workload("StatefulSet", &o.name)?.revision.as_str()))).collect();
+    if let Err(error) = prune::unstick(&context.client, key, observed, &stateful).await {
+        applied.failed = Some(error.to_string());
+    }
+    applied.inventory = state.memory.entries();
+    context.telemetry.writes(&applied);
+    applied
+}
+
+/// When to look again although nothing happened.
+fn next(app: &MicroserviceApp, status: &Status, applied: &Applied, state: &mut State, observed: &Observed) -> Action {
+    let blocked = !applied.conflicts.is_empty() || !applied.lost.is_empty() || !applied.refused.is_empty();
+    if applied.failed.is_some() || blocked {
+        state.failures = state.failures.saturating_add(1);
+        return Action::requeue(backoff(state.failures, if applied.failed.is_some() { LONGEST_RETRY } else { LONGEST_LOOK }));
+    }
+    state.failures = 0;
+    if !applied.contested.is_empty() {
+        return Action::requeue(Duration::from_secs(60));
+    }
+    // The moment at which waiting becomes too long, and the next object that is applied for insurance.
+    let waiting = status.conditions.iter().find(|c| c.type_ == "Reconciling").map(|c| c.last_transition_time.0);
+    let deadline = waiting.and_then(|since| since.checked_add(SignedDuration::from_secs(i64::from(app.spec.progress_deadline_seconds.unwrap_or(600)))).ok());
+    let soonest: Option<Timestamp> = deadline.into_iter().chain(state.memory.next_due()).min();
+    match soonest {
+        Some(at) => Action::requeue(Duration::try_from(at.duration_since(observed.now)).unwrap_or_default().max(Duration::from_secs(1))),
+        None => Action::await_change(),
+    }
+}
+
+/// A status that we wrote and that the watch has not brought back yet is still the latest.
+fn use_latest_status(app: &mut MicroserviceApp, state: &State) {
+    let version = app.resource_version().and_then(|v| v.parse::<u64>().ok()).unwrap_or_default();
+    if let Some((written, status)) = state.published.as_ref().filter(|(written, _)| *written > version) {
+        app.metadata.resource_version = Some(written.to_string());
+        app.status = Some(status.clone());
+    }
+}
+
+async fn publish(app: &MicroserviceApp, status: Status, applied: &Applied, key: AppKey, mut state: State, context: &Context) -> Result<(), Error> {
+    let before = app.status.clone().unwrap_or_default();
+    if before != status {
+        match publish::status(&context.client, app, &status).await {
+            Ok(version) => {
+                context.events.tell(app, app::events::events(&before, &status, applied));
+                state.published = Some((version, status));
+            }
+            Err(error) => {
+                context.remember(key, state);
+                return Err(error.into());
+            }
+        }
+    }
+    context.remember(key, state);
+    Ok(())
+}
+
+fn decoded(object: &DynamicObject) -> Result<MicroserviceApp, Problem> {
+    let json = serde_json::to_value(object).map_err(|e| Problem::new("", "InvalidSpec", e.to_string()))?;
+    serde_path_to_error::deserialize(json).map_err(|e| Problem::new(e.path().to_string(), "InvalidSpec", format!("this operator cannot read it: {}", e.inner())))
+}
+
+/// A resource that this operator cannot read, such as one of a newer definition: nothing of it is touched, and it says why.
+async fn unreadable(object: &DynamicObject, key: &AppKey, problem: Problem, context: &Context) -> Result<Action, Error> {
+    let status = object.data.get("status").cloned().and_then(|s| serde_json::from_value(s).ok());
+    let bare = MicroserviceApp { metadata: object.metadata.clone(), spec: Default::default(), status };
+    let mut app = bare;
+    let state = context.recall(key, &app);
+    use_latest_status(&mut app, &state);
+    let status = report::refusal(&app, &[problem], &context.index.observe(key), &context.settings);
+    publish(&app, status, &Applied::default(), key.clone(), state, context).await?;
+    Ok(Action::await_change())
+}

@@ -1,0 +1,77 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
+# The real level's test, sourced by smoke. Not beside another real cluster: the addresses are the same.
+
+images=${2:-${MICROAPP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/microapp}/images/layout}
+
+in_pod() { k exec -n smoke "$1" -- "${@:2}"; }                                    # OWNER CMD...
+resolves() { same "$2" in_pod deploy/friend sh -c "getent ahostsv4 $1 | awk 'NR == 1 {print \$1}'"; } # NAME ADDRESS
+reaches() { in_pod "$1" timeout 2 bash -c "exec 3<>/dev/tcp/$2/$3"; }              # OWNER HOST PORT
+allowed() { for _ in {1..20}; do reaches "$@" && return; sleep 0.2; done; return 1; }
+denied() { for _ in {1..20}; do reaches "$@" || return 0; sleep 0.2; done; return 1; }
+from_here() { timeout 2 bash -c 'exec 3<>/dev/tcp/172.30.0.1/30080'; }
+policy() { # NAME SPEC
+	k apply -f - <<<"{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: $1, namespace: smoke}, spec: $2}"
+}
+grows() { k patch pvc data -n smoke -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}' && same 2Gi k get pvc data -n smoke -o 'jsonpath={.status.capacity.storage}'; }
+unchanged() { diff <(echo "$before") <(others); }
+others() { "$here/leftovers" | awk -v mine="of $dir" '!/^process .* of \// || index($0, mine)'; } # other clusters may come and go beside
+kill_all() {
+	# shellcheck disable=SC2046 # one word each
+	kill -KILL $(grep -lzxF "CLUSTER_DIR=$dir" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
+}
+restarted() { "$here/cluster" stop "$1" --dir "$dir" && "$here/cluster" start "$1" --dir "$dir"; }
+
+before=$(others)
+check 'up' "$here/cluster" up --dir "$dir" --images "$images"
+check 'from the machine, by the printed kubeconfig' same ok k get --raw /readyz
+check 'audit log' test -s "$dir/audit.log"
+
+if [ -e "$images/index.json" ]; then
+	check 'apply' k apply -f "$here/real/smoke.yaml"
+	check 'a restricted server with a volume is Ready' k rollout status statefulset/server -n smoke --timeout=90s
+	check 'pods that ask it' k wait --for=condition=Available deploy/friend deploy/stranger -n smoke --timeout=60s
+	check 'an image that is not there' same ImagePullBackOff k get pod nowhere -n smoke -o 'jsonpath={.status.containerStatuses[0].state.waiting.reason}'
+	server=$(k get pod server-0 -n smoke -o jsonpath='{.status.podIP}') service=$(k get svc outside -n smoke -o jsonpath='{.spec.clusterIP}')
+	check 'NodePort from the machine' from_here
+	check 'name of a Service' resolves outside "$service"
+	check 'with its namespace' resolves outside.smoke "$service"
+	check 'in full' resolves outside.smoke.svc.cluster.local. "$service"
+	check 'headless Service' resolves server "$server"
+	check 'pod of it' resolves server-0.server "$server"
+	check 'no such name' refuses in_pod deploy/friend getent hosts nothing
+	check 'nothing outside' refuses reaches deploy/friend 1.1.1.1 53
+	check 'claim grows' grows
+
+	check 'all may ask' reaches deploy/stranger server 5432
+	check 'policy: from friends, by the name of the port' policy server '{podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {app: friend}}}], ports: [{port: sql}]}]}'
+	check 'stranger is refused' denied deploy/stranger server 5432
+	check 'friend is not' allowed deploy/friend server 5432
+	check 'through the Service too' allowed deploy/friend outside 80
+	check 'probe still passes' same true k get pod server-0 -n smoke -o 'jsonpath={.status.containerStatuses[0].ready}'
+	check 'policy: friends may ask for names only' policy friend '{podSelector: {matchLabels: {app: friend}}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: {matchLabels: {k8s-app: kube-dns}}}], ports: [{port: 53, protocol: UDP}]}]}'
+	check 'friend is refused' denied deploy/friend "$server" 5432
+	check 'names resolve' resolves server "$server"
+	check 'the API server is refused' denied deploy/friend 10.96.0.1 443
+	check 'policy: addresses but for one' policy friend "{podSelector: {matchLabels: {app: friend}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [172.30.0.0/24]}}]}]}"
+	check 'friend asks again' allowed deploy/friend "$server" 5432
+	check 'not the address left out' denied deploy/friend 10.96.0.1 443
+	check 'policies deleted' k delete networkpolicy --all -n smoke
+	check 'stranger asks again' allowed deploy/stranger server 5432
+	check 'API server stopped and started' restarted kube-apiserver
+	check 'answers' same ok k get --raw /readyz
+	check 'namespace deleted' k delete namespace smoke --timeout=60s
+	check 'its volume is gone' same '' find "$dir/volumes" -mindepth 1
+fi
+check 'down' "$here/cluster" down --dir "$dir"
+check 'nothing is left' unchanged
+check 'down again' "$here/cluster" down --dir "$dir"
+
+check 'up again' "$here/cluster" up --dir "$dir" --images "$images"
+[ ! -e "$images/index.json" ] || check 'with a pod' k run some --image=postgres:18 --command -- sleep infinity
+[ ! -e "$images/index.json" ] || check 'that runs' k wait --for=condition=Ready pod/some --timeout=30s
+check 'killed, all of it' kill_all
+check 'up on its data' "$here/cluster" up --dir "$dir"
+[ ! -e "$images/index.json" ] || check 'the pod runs again' same 1 k get pod some -o 'jsonpath={.status.containerStatuses[?(@.ready==true)].restartCount}'
+check 'killed once more' kill_all
+check 'down' "$here/cluster" down --dir "$dir"
+check 'nothing is left' unchanged

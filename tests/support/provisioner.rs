@@ -1,0 +1,97 @@
+//! Plays the provisioner where pods are only played: it answers published plans, and can lie, stall and fail.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use microapp::kit::agents::{PLAN_FILE, Plan, Proof, Provision, REPORT_KEY, REPORT_MANAGER, Report};
+use microapp::kit::digest;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+/// How it behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mood {
+    Honest,
+    /// Says nothing.
+    Stalled,
+    /// Speaks of a plan that is not the one that stands.
+    Liar,
+    /// Says that this service cannot log in.
+    Refusing(String),
+    /// Says that the Secret of this service's login is missing.
+    Missing(String),
+}
+
+/// The provisioner of every application in a namespace.
+pub struct Actor {
+    mood: Arc<Mutex<Mood>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Actor {
+    pub fn start(client: Client, namespace: &str) -> Self {
+        let mood = Arc::new(Mutex::new(Mood::Honest));
+        let (seen, maps) = (mood.clone(), Api::<ConfigMap>::namespaced(client, namespace));
+        let task = tokio::spawn(async move {
+            loop {
+                let mood = seen.lock().unwrap().clone();
+                round(&maps, &mood).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        Self { mood, task }
+    }
+
+    pub fn feel(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+}
+
+async fn round(maps: &Api<ConfigMap>, mood: &Mood) {
+    let Ok(list) = maps.list(&ListParams::default().labels("microapp.dev/part=provisioner")).await else { return };
+    for map in &list {
+        let Some(text) = map.data.as_ref().and_then(|d| d.get(PLAN_FILE)) else { continue };
+        let name = format!("{}-report", map.name_any());
+        let Some(there) = list.iter().find(|m| m.name_any() == name) else { continue };
+        let Some(report) = answer(text, mood) else { continue };
+        let report = serde_json::to_string(&report).unwrap();
+        if there.data.as_ref().and_then(|d| d.get(REPORT_KEY)) != Some(&report) {
+            let body = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": { REPORT_KEY: report } });
+            // The next round tries again.
+            drop(maps.patch(&name, &PatchParams::apply(REPORT_MANAGER).force(), &Patch::Apply(&body)).await);
+        }
+    }
+}
+
+fn answer(text: &str, mood: &Mood) -> Option<Report> {
+    let plan: Plan = serde_json::from_str(text).unwrap();
+    let digest = match mood {
+        Mood::Stalled => return None,
+        Mood::Liar => "0000000000000000".into(),
+        _ => digest::of_bytes(text.as_bytes()),
+    };
+    let Provision::PostgreSQL(server) = plan.provisions.first()?;
+    let proof = |login: &microapp::kit::agents::DatabaseLogin| {
+        let mut proof = Proof { service: login.service.clone(), component: server.component.clone(), secret: login.secret.clone(), proved: true, identity: login.username.clone(), reason: "LoggedIn".into(), message: format!("logged in as {}", login.username) };
+        let broken = match mood {
+            Mood::Refusing(service) if *service == login.service => Some("LoginRefused"),
+            // Only the first version of the login was lost.
+            Mood::Missing(service) if *service == login.service && login.secret.contains("-v1-") => Some("SecretMissing"),
+            _ => None,
+        };
+        if let Some(reason) = broken {
+            proof = Proof { proved: false, identity: String::new(), reason: reason.into(), message: "password authentication failed".into(), ..proof };
+        }
+        proof
+    };
+    Some(Report { plan: digest, proofs: server.logins.iter().map(proof).collect() })
+}

@@ -1,0 +1,133 @@
+//! A namespace of its own for a test, and what tests ask of an application in it.
+
+use std::fmt::Debug;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Event, Namespace};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::{Client, Resource, ResourceExt};
+use microapp::app::{MicroserviceApp, Status};
+use microapp::cluster::client::resource;
+use microapp::kit::owned::{OWNED, Watched};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// How long anything may take on a machine that compiles beside it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A namespace of a test.
+pub struct Space {
+    pub client: Client,
+    pub name: String,
+}
+
+impl Space {
+    /// A fresh namespace. It is left to the end of the cluster: to delete it would keep the API server from the tests that run.
+    pub async fn new(client: &Client, stem: &str) -> Self {
+        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "generateName": format!("{stem}-"), "labels": { "pod-security.kubernetes.io/enforce": "restricted" } } })).unwrap();
+        let made = Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace can be made");
+        Self { client: client.clone(), name: made.name_any() }
+    }
+
+    pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Applies a resource as a user would.
+    pub async fn apply(&self, app: Value) -> MicroserviceApp {
+        let name = app["metadata"]["name"].as_str().unwrap().to_owned();
+        self.api::<MicroserviceApp>().patch(&name, &PatchParams::apply("user").force(), &Patch::Apply(app)).await.expect("the resource is accepted")
+    }
+
+    pub async fn delete(&self, name: &str) {
+        self.api::<MicroserviceApp>().delete(name, &DeleteParams::default()).await.expect("it can be deleted");
+    }
+
+    /// Waits until something holds of an application, and says what was there if it does not.
+    pub async fn until(&self, name: &str, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
+        let api = self.api::<MicroserviceApp>();
+        let status = || async { api.get_opt(name).await.ok().flatten().and_then(|app| app.status).unwrap_or_default() };
+        let begun = Instant::now();
+        loop {
+            let status = status().await;
+            if holds(&status) {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{}/{name} never became {what}; its status:\n{}", self.name, serde_json::to_string_pretty(&Status { inventory: None, ..status }).unwrap());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until an application is ready in its newest generation.
+    pub async fn until_ready(&self, name: &str) -> Status {
+        let generation = self.api::<MicroserviceApp>().get(name).await.expect("it is there").metadata.generation;
+        self.until(name, "ready", |s| s.observed_generation == generation && is(s, "Ready", "True")).await
+    }
+
+    pub async fn get<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned>(&self, name: &str) -> Option<K> {
+        self.api::<K>().get_opt(name).await.expect("it can be asked for")
+    }
+
+    /// Waits until an object is there, or is not.
+    pub async fn until_object<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned>(&self, name: &str, holds: impl Fn(Option<&K>) -> bool) {
+        let begun = Instant::now();
+        while !holds(self.get::<K>(name).await.as_ref()) {
+            assert!(begun.elapsed() < PATIENCE, "{} {}/{name}: not in time", K::kind(&()), self.name);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Every object of ours in the namespace, by `Kind/name`, complete.
+    pub async fn objects(&self) -> std::collections::BTreeMap<String, DynamicObject> {
+        let mut all = std::collections::BTreeMap::new();
+        for row in OWNED {
+            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.name, &resource(row));
+            let list = api.list(&ListParams::default().labels("microapp.dev/app")).await.expect("a list");
+            // Secrets are read by the test, never by the operator.
+            debug_assert!(row.watched != Watched::Never || row.kind == "Secret");
+            all.extend(list.items.into_iter().map(|o| (format!("{}/{}", row.kind, o.name_any()), o)));
+        }
+        // The controller of StatefulSets keeps revisions of its own, with the labels of the pods.
+        all.retain(|id, _| !id.starts_with("ControllerRevision/") || id.ends_with("-data"));
+        all
+    }
+
+    /// Reasons of the events of an application, oldest first.
+    pub async fn events(&self, name: &str) -> Vec<(String, String)> {
+        let list = self.api::<Event>().list(&ListParams::default().fields(&format!("involvedObject.name={name}"))).await.expect("events");
+        let mut events: Vec<_> = list.items.into_iter().collect();
+        events.sort_by_key(|e| e.metadata.creation_timestamp.clone());
+        events.into_iter().map(|e| (e.reason.unwrap_or_default(), e.message.unwrap_or_default())).collect()
+    }
+}
+
+/// Whether a condition has a status.
+pub fn is(status: &Status, kind: &str, value: &str) -> bool {
+    status.conditions.iter().any(|c| c.type_ == kind && c.status == value)
+}
+
+/// Reason of a condition.
+pub fn reason<'a>(status: &'a Status, kind: &str) -> &'a str {
+    status.conditions.iter().find(|c| c.type_ == kind).map_or("", |c| c.reason.as_str())
+}
+
+/// Message of a condition.
+pub fn message<'a>(status: &'a Status, kind: &str) -> &'a str {
+    status.conditions.iter().find(|c| c.type_ == kind).map_or("", |c| c.message.as_str())
+}
+
+/// The application that most tests use: a gateway, two services, a database.
+pub fn shop() -> Value {
+    json!({
+        "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop" },
+        "spec": {
+            "services": [
+                { "name": "web", "image": "example.com/web:1", "replicas": 2, "routes": [{ "path": "/" }], "calls": [{ "service": "orders" }] },
+                { "name": "orders", "image": "example.com/orders:1", "replicas": 2, "routes": [{ "path": "/api/orders" }], "uses": [{ "component": "Database" }] },
+            ],
+            "gateway": {},
+            "database": {},
+        }
+    })
+}
