@@ -1,58 +1,22 @@
-//! Prints the parts of the installation that follow from the code: the operator's rights, and the definition of the resource.
+//! `microapp clusterrole`: what the operator may do, as it follows from the kinds that it owns.
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::collections::BTreeMap;
 
-use clap::{Args, Subcommand};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 
-use crate::{
-    app,
-    kit::{access::rule, owned::OWNED},
-};
+use super::Error;
+use crate::kit::{access::rule, owned::OWNED};
 
 /// Name of the definition, the one cluster-wide object that the operator reads.
 const DEFINITION: &str = "microserviceapps.microapp.dev";
-
-/// Prints a generated part of the installation.
-#[derive(Args, Debug)]
-pub struct Manifests {
-    #[command(subcommand)]
-    part: Part,
-}
-
-#[derive(Clone, Copy, Debug, Subcommand)]
-enum Part {
-    /// The rules of the operator's ClusterRole.
-    Clusterrole,
-    /// The CustomResourceDefinition.
-    Crd,
-}
-
-/// Prints what was asked for to standard output.
-pub fn run(args: &Manifests) -> ExitCode {
-    let text = match args.part {
-        Part::Clusterrole => cluster_role(),
-        Part::Crd => app::crd::yaml(),
-    };
-    match text {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("microapp: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
 
 /// The rules as YAML, each below the reason for it.
 ///
 /// # Errors
 /// When they cannot be written as YAML, which a test excludes.
-pub fn cluster_role() -> Result<String, String> {
-    let paragraph = |(why, rule): (&str, PolicyRule)| Ok(format!("# {why}\n{}", serde_saphyr::to_string(&[rule]).map_err(|e| e.to_string())?));
-    rules().into_iter().map(paragraph).collect()
+pub fn yaml() -> Result<String, Error> {
+    let yaml = |rule| serde_saphyr::to_string(&[rule]).map_err(|e| Error::Yaml(e.to_string()));
+    rules().into_iter().map(|(why, rule)| Ok(format!("# {why}\n{}", yaml(rule)?))).collect()
 }
 
 /// What the operator may do in the cluster, and why.
