@@ -23,7 +23,7 @@ pub fn yaml() -> Result<String, Error> {
 pub fn rules() -> Vec<(&'static str, PolicyRule)> {
     let mut rules = vec![
         ("The wish.", rule("microapp.dev", "microserviceapps", &[], &["get", "list", "watch"])),
-        ("The answer.", rule("microapp.dev", "microserviceapps/status", &[], &["patch"])),
+        ("The answer.", rule("microapp.dev", "microserviceapps/status", &[], &["update"])),
         ("Clusters that enforce it want this of whoever names an owner that is not to go before its children.", rule("microapp.dev", "microserviceapps/finalizers", &[], &["update"])),
     ];
     rules.extend(owned());
