@@ -70,10 +70,19 @@ impl From<Spanned<Node>> for Document {
 enum Node {
     Scalar(Value),
     List(Vec<Spanned<Node>>),
-    Fields(Vec<(Spanned<String>, Node)>),
+    Fields(Vec<(String, u64, Node)>),
 }
 
 impl Node {
+    /// What it is as the key of a field: `kubectl` makes `true` of a plain `on` here as well.
+    fn name(self) -> Option<String> {
+        match self {
+            Self::Scalar(Value::String(text)) => Some(text),
+            Self::Scalar(value @ (Value::Bool(_) | Value::Number(_))) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
     /// Takes the lines out of it.
     fn place(self, path: &str, lines: &mut BTreeMap<String, u64>) -> Value {
         match self {
@@ -87,11 +96,10 @@ impl Node {
                 Value::Array(items.into_iter().enumerate().map(place).collect())
             }
             Self::Fields(fields) => {
-                let place = |(name, node): (Spanned<String>, Node)| {
-                    let path = if path.is_empty() { name.value.clone() } else { format!("{path}.{}", name.value) };
-                    lines.insert(path.clone(), name.referenced.line());
-                    let value = node.place(&path, lines);
-                    (name.value, value)
+                let place = |(name, line, node): (String, u64, Node)| {
+                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    lines.insert(path.clone(), line);
+                    (name, node.place(&path, lines))
                 };
                 Value::Object(fields.into_iter().map(place).collect::<Map<_, _>>())
             }
@@ -142,8 +150,10 @@ impl<'de> Visitor<'de> for AnyNode {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         let mut fields = vec![];
-        while let Some(entry) = entries.next_entry()? {
-            fields.push(entry);
+        while let Some((key, value)) = entries.next_entry::<Spanned<Node>, Node>()? {
+            let line = key.referenced.line();
+            let key = key.value.name().ok_or_else(|| A::Error::custom(format!("line {line}: a key must be a text")))?;
+            fields.push((key, line, value));
         }
         Ok(Node::Fields(fields))
     }
@@ -160,6 +170,7 @@ mod tests {
 
     #[test]
     fn plain_scalars_are_read_as_yaml_1_1() {
+        assert_eq!(one("{on: 1, 'off': 2, 3: 4}").value, json!({"true": 1, "off": 2, "3": 4}));
         let read = one("{a: yes, b: off, c: 0777, d: 0o17, e: 2.0, f: 'yes', g: 1:30, h: ~, i: 1.5, j: 2026-11-23, k: 0x1F, l: 1e3}");
         let expected = json!({"a": true, "b": false, "c": 511, "d": 15, "e": 2, "f": "yes", "g": "1:30", "h": null, "i": 1.5, "j": "2026-11-23", "k": 31, "l": 1000});
         assert_eq!(read.value, expected);

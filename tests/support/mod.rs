@@ -6,3 +6,4 @@ pub mod crd;
 pub mod operator;
 pub mod provisioner;
 pub mod space;
+pub mod verdict;
