@@ -122,7 +122,9 @@ async fn only_a_change_of_the_wish_is_a_request() {
     assert!(wish.refused_by("requests", NO_PODS), "{wish:?}");
     let wish = ask(&person(cluster, "pods").await, "PATCH", path, &json!({ "spec": { "availability": "HighlyAvailable" } })).await;
     assert!(wish.ok(), "{wish:?}");
-    let status = ask(&operator(cluster).await, "PATCH", &format!("{path}/status"), &json!({ "status": { "observedGeneration": 1 } })).await;
+    let mut there: Value = serde_json::from_str(&ask(&admin, "GET", path, &Value::Null).await.text).unwrap();
+    there["status"] = json!({ "observedGeneration": 1 });
+    let status = ask(&operator(cluster).await, "PUT", &format!("{path}/status"), &there).await;
     assert!(status.ok(), "{status:?}");
     let deleted = ask(&apps, "DELETE", path, &Value::Null).await;
     assert!(deleted.ok(), "{deleted:?}");

@@ -193,3 +193,23 @@ async fn its_role_names_everything() {
     let role: Value = serde_json::from_str(&role.text).unwrap();
     assert!(role["rules"].as_array().is_some_and(|rules| rules.len() > 10) && !role["rules"].to_string().contains('*'), "{role}");
 }
+
+/// The API server checks expressions against the kinds that they are for.
+#[tokio::test]
+async fn every_expression_fits_its_kinds() {
+    let Some(cluster) = installed() else { return };
+    let (client, begin) = (cluster.client().await, std::time::Instant::now());
+    loop {
+        let all = ask(&client, "GET", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", &Value::Null).await;
+        let all: Value = serde_json::from_str(&all.text).unwrap();
+        let policies = all["items"].as_array().unwrap();
+        assert!(policies.len() > 2);
+        if policies.iter().all(|policy| policy["status"]["typeChecking"].is_object()) {
+            let warned: Vec<_> = policies.iter().filter(|policy| !policy["status"]["typeChecking"]["expressionWarnings"].is_null()).collect();
+            assert!(warned.is_empty(), "{warned:?}");
+            return;
+        }
+        assert!(begin.elapsed().as_secs() < 30, "not checked: {all}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}

@@ -18,9 +18,9 @@ def strict(node):
         return [strict(item) for item in node]
     if not isinstance(node, dict):
         return node
-    if node.get("x-kubernetes-int-or-string") or node.get("format") == "int-or-string":
+    # Compared exactly: in the schema of schemas these are names of properties, and their values are schemas.
+    if node.get("x-kubernetes-int-or-string") is True or node.get("format") == "int-or-string":
         return {"type": ["string", "integer"]}
-    # `format` and `description` are also names of properties: those are objects.
     result = {key: strict(value) for key, value in node.items() if not (key in ("format", "description") and isinstance(value, str))}
     if isinstance(node.get("properties"), dict) and "x-kubernetes-preserve-unknown-fields" not in node:
         result.setdefault("additionalProperties", False)
