@@ -1,6 +1,7 @@
 //! What people type: one file for each command. Data goes to standard output, talk to standard error.
 
 pub mod check;
+pub mod clusterrole;
 mod graph;
 mod hints;
 pub mod input;
@@ -50,6 +51,9 @@ pub enum Command {
     Render(render::Render),
     /// Print the CustomResourceDefinition
     Crd,
+    /// Print the rules of the operator's ClusterRole
+    #[command(name = "clusterrole")]
+    ClusterRole,
     // With or without one.
     Graph(graph::Graph),
     // On one.
@@ -111,6 +115,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
     let code = match command {
         Command::Check(check) => return Ok(check::run(&check)),
         Command::Crd => output::print(&crate::app::crd::yaml().map_err(Error::Yaml)?).map(|()| OK).map_err(Error::from),
+        Command::ClusterRole => output::print(&clusterrole::yaml()?).map(|()| OK).map_err(Error::from),
         Command::Render(render) => render.run(),
         Command::Graph(graph) => graph.run().await,
         Command::Status(status) => status.run().await,
