@@ -62,7 +62,7 @@ pub fn verdict(app: &MicroserviceApp) -> Verdict {
     let status = app.status.clone().unwrap_or_default();
     let (wished, seen) = (app.metadata.generation, status.observed_generation);
     let Some(ready) = condition(&status, "Ready") else {
-        let message = "no operator has looked at it yet; is it running? kubectl -n microapp-system get pods";
+        let message = "no operator has looked at it yet";
         return Verdict { state: State::Planned, word: "Unknown".into(), message: message.into(), stalled: false };
     };
     if seen != wished {

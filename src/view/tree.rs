@@ -127,7 +127,8 @@ fn next(frame: &Frame<'_>, status: &Status, verdict: &Verdict) -> String {
             let label = crate::kit::scope::label(&part.name);
             format!("kubectl -n {namespace} logs -l microapp.dev/app={app},microapp.dev/part={label} --all-containers --prefix --tail 20")
         }
-        None if verdict.state == State::Failed || verdict.state == State::Planned => format!("kubectl -n {namespace} events --for microserviceapp/{app}"),
+        None if verdict.state == State::Planned => "kubectl -n microapp-system get pods".into(),
+        None if verdict.state == State::Failed => format!("kubectl -n {namespace} events --for microserviceapp/{app}"),
         None => format!("{program} wait {app} -n {namespace}"),
     }
 }
