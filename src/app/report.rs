@@ -196,13 +196,14 @@ fn bindings(app: &App<'_>, previous: &Status) -> Vec<BindingStatus> {
 /// Anchors of parts that the resource does not declare any more.
 fn retained(app: &App<'_>, previous: &Status, now: &Time) -> Vec<Retained> {
     let declared = app.spec().database.as_ref().map(|_| database::anchor(&app.scope));
-    let anchors = app.scope.observed.records.keys().filter(|id| id.kind == "ControllerRevision" && Some(&id.name) != declared.as_ref());
+    // A StatefulSet keeps ControllerRevisions of its own.
+    let anchors = app.scope.observed.anchors().filter(|name| Some(*name) != declared.as_ref());
     let one = |name: &String| Retained {
         anchor: name.clone(),
         since: previous.retained.iter().find(|r| r.anchor == *name).and_then(|r| r.since.clone()).or_else(|| Some(now.clone())),
         purge: format!("kubectl -n {} annotate controllerrevision {name} microapp.dev/purge={name} && kubectl -n {} delete controllerrevision {name}", app.scope.namespace, app.scope.namespace),
     };
-    anchors.map(|id| one(&id.name)).collect()
+    anchors.map(one).collect()
 }
 
 fn count(parts: &[PartStatus], kind: &str) -> String {

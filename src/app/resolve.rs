@@ -62,7 +62,10 @@ impl<'a> App<'a> {
         self.component(spec.gateway.as_ref(), &mut out);
         let provisions = self.provisions();
         if !provisions.is_empty() {
+            let from = out.len();
             provisioner::build(&self.scope, provisions, &mut out);
+            // Nothing new is asked of a server whose data is another one's.
+            out.hold_since(from, &self.mistakes(database::Database::ROLE));
         }
         for service in &spec.services {
             let from = out.len();
@@ -76,14 +79,22 @@ impl<'a> App<'a> {
         let Some(spec) = spec else { return };
         let from = out.len();
         spec.engine().build(&self.scope, spec, &self.wiring, out);
-        let mistakes: Vec<String> = self.blocked.iter().filter(|(role, _)| *role == C::ROLE).map(|(_, problem)| problem.message.clone()).collect();
-        out.hold_since(from, &mistakes);
+        out.hold_since(from, &self.mistakes(C::ROLE));
     }
 
-    /// What must exist inside servers. Nothing is asked of a server whose data is another one's.
+    /// What keeps a component from being built as it is wished.
+    fn mistakes(&self, role: &str) -> Vec<String> {
+        self.blocked.iter().filter(|(blocked, _)| *blocked == role).map(|(_, problem)| problem.message.clone()).collect()
+    }
+
+    /// What must exist inside servers.
     pub fn provisions(&self) -> Vec<Provision> {
-        let open = |role: &str| self.blocked.iter().all(|(blocked, _)| *blocked != role);
-        self.spec().database.iter().filter(|_| open(database::Database::ROLE)).filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect()
+        self.spec().database.iter().filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect()
+    }
+
+    /// Whether everything is known that names of objects are made of. Until then not all that is wanted can be built, so nothing counts as unwanted.
+    pub fn is_complete(&self) -> bool {
+        self.spec().database.is_none() || self.scope.observed.anchor(&database::anchor(&self.scope)).is_some()
     }
 
     /// What a service reaches, and the edges that its pods will carry.

@@ -50,7 +50,7 @@ enum Outcome {
     Lost,
     Conflict(String),
     Refused(String),
-    Contested,
+    Contested(String),
     Failed(Error),
 }
 
@@ -98,8 +98,8 @@ impl Applier {
             Outcome::Lost => applied.lost.push(Lost { part, secret: id.name, claim: object.secret.clone().and_then(|s| s.opens).unwrap_or_default() }),
             Outcome::Conflict(message) => applied.conflicts.push(refusal(message)),
             Outcome::Refused(message) => applied.refused.push(refusal(message)),
-            Outcome::Contested => {
-                applied.contested.push(refusal(format!("{id}: others keep changing fields of ours back; it is left alone for a few minutes")));
+            Outcome::Contested(managers) => {
+                applied.contested.push(refusal(format!("{id}: {managers} keeps changing fields of ours back; it is left alone for a few minutes")));
                 return true;
             }
             Outcome::Failed(error) => applied.failed = Some(format!("{id}: {error}")),
@@ -112,10 +112,10 @@ impl Applier {
         let answer = match step {
             Step::Skip => return Outcome::Left,
             Step::Hold => return Outcome::Held,
-            Step::Contested => return Outcome::Contested,
             Step::Stranger => return Outcome::Conflict(format!("{} carries our label but is not ours; rename or delete it", object.id())),
             Step::Secret { guarded } => self.secret(object, guarded).await,
             Step::Create => self.create(object).await,
+            Step::Contested => self.there(object).await.map(|there| Outcome::Contested(managers(&there))),
             Step::Apply { uid, why } => self.send(object, Some(&uid)).await.map(|record| Outcome::Made { record, repaired: why == Why::Repair }),
         };
         match answer {
@@ -131,12 +131,17 @@ impl Applier {
             Err(error) if error.is_conflict() => {}
             answer => return answer.map(|record| Outcome::Made { record, repaired: false }),
         }
-        let api: Api<PartialObjectMeta<DynamicObject>> = Api::namespaced_with(self.client.clone(), &self.key.namespace, &client::resource(object.kind));
-        let there = within(api.get(&object.name)).await?;
+        let there = self.there(object).await?;
         match stranger(object, &there, &self.key.name) {
             Some(message) => Ok(Outcome::Conflict(message)),
             None => self.send(object, Some(&there.uid().unwrap_or_default())).await.map(|record| Outcome::Made { record, repaired: true }),
         }
+    }
+
+    /// What is there under an object's name: its metadata.
+    async fn there(&self, object: &Object) -> Result<PartialObjectMeta<DynamicObject>, Error> {
+        let api: Api<PartialObjectMeta<DynamicObject>> = Api::namespaced_with(self.client.clone(), &self.key.namespace, &client::resource(object.kind));
+        within(api.get(&object.name)).await
     }
 
     /// One server-side apply; without a uid it only creates.
@@ -189,12 +194,19 @@ fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str
     if ours {
         return None;
     }
-    let managers: Vec<&str> = there.metadata.managed_fields.iter().flatten().filter_map(|f| f.manager.as_deref()).collect();
     let whose = match owner {
         Some(owner) => format!("belongs to {} {}", owner.kind, owner.name),
-        None => format!("was made by {}", managers.first().unwrap_or(&"somebody else")),
+        None => format!("was made by {}", managers(there)),
     };
     Some(format!("{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. Rename or delete it, or give the application another name", object.id(), object.part))
+}
+
+/// Everybody else who has set fields of an object; controllers of the cluster only write its status.
+fn managers(there: &PartialObjectMeta<DynamicObject>) -> String {
+    let entries = there.metadata.managed_fields.iter().flatten().filter(|f| f.subresource.is_none());
+    let mut names: Vec<&str> = entries.filter_map(|f| f.manager.as_deref()).filter(|name| *name != MANAGER).collect();
+    names.dedup();
+    if names.is_empty() { "somebody else".into() } else { names.join(", ") }
 }
 
 /// Objects whose wanted form is not there: what a paused application would change.

@@ -26,8 +26,8 @@ pub struct AppKey {
 /// Everything that carries an application's label, application by application.
 pub struct Index {
     apps: Mutex<HashMap<AppKey, Known>>,
-    /// One flag for each watch: its list is complete and its stream is well.
-    synced: Vec<AtomicBool>,
+    /// One flag for each watch: it has listed all that was there.
+    listed: Vec<AtomicBool>,
     changes: mpsc::UnboundedSender<AppKey>,
 }
 
@@ -42,17 +42,17 @@ impl Index {
     /// An empty index for so many watches, and the applications in which something changes.
     pub fn new(watches: usize) -> (Self, mpsc::UnboundedReceiver<AppKey>) {
         let (changes, receiver) = mpsc::unbounded_channel();
-        (Self { apps: Mutex::default(), synced: (0..watches).map(|_| AtomicBool::new(false)).collect(), changes }, receiver)
+        (Self { apps: Mutex::default(), listed: (0..watches).map(|_| AtomicBool::new(false)).collect(), changes }, receiver)
     }
 
-    /// Whether every watch has seen all that is there, and none is interrupted. Until then absence means nothing.
+    /// Whether every watch has seen all that was there. Until then absence means nothing.
     pub fn is_synced(&self) -> bool {
-        self.synced.iter().all(|flag| flag.load(Ordering::Acquire))
+        self.listed.iter().all(|flag| flag.load(Ordering::Acquire))
     }
 
-    pub(super) fn set_synced(&self, watch: usize, synced: bool) {
-        if let Some(flag) = self.synced.get(watch) {
-            flag.store(synced, Ordering::Release);
+    pub(super) fn set_listed(&self, watch: usize) {
+        if let Some(flag) = self.listed.get(watch) {
+            flag.store(true, Ordering::Release);
         }
     }
 

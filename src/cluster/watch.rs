@@ -100,15 +100,13 @@ where
             }
             Ok(Some(Event::InitDone)) => {
                 sink.keep(&named);
-                sink.index().set_synced(number, true);
+                sink.index().set_listed(number);
             }
             Ok(Some(Event::Apply(object))) => drop(key(&object).map(|key| sink.put(key, object))),
             Ok(Some(Event::Delete(object))) => drop(key(&object).map(|key| sink.gone(key, object))),
             Ok(None) => return,
-            Err(error) => {
-                sink.index().set_synced(number, false);
-                tracing::warn!(%error, watch = number, "watch interrupted");
-            }
+            // It resumes where it stood, or lists again: nothing is missed, only late.
+            Err(error) => tracing::warn!(%error, watch = number, "watch interrupted"),
         }
     }
 }

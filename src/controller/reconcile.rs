@@ -104,7 +104,7 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     }
     let applier = Applier { client: context.client.clone(), index: context.index.clone(), key: key.clone(), version: context.settings.version.clone() };
     let mut applied = applier.apply(objects, observed, &mut state.memory).await;
-    let unwanted = prune::unwanted(objects, observed, app.scope.uid);
+    let unwanted = if app.is_complete() { prune::unwanted(objects, observed, app.scope.uid) } else { vec![] };
     match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
         Ok(true) => unwanted.iter().for_each(|(id, _)| drop(state.memory.wanted.remove(id))),
         Ok(false) => applied.failed = Some("objects that nobody wants any more are still there; they go when the cluster is seen whole".into()),
@@ -150,18 +150,17 @@ fn use_latest_status(app: &mut MicroserviceApp, state: &State) {
 
 async fn publish(app: &MicroserviceApp, status: Status, applied: &Applied, key: AppKey, mut state: State, context: &Context) -> Result<(), Error> {
     let before = app.status.clone().unwrap_or_default();
+    let events = app::events::events(&before, &status, applied);
     if before != status {
         match publish::status(&context.client, app, &status).await {
-            Ok(version) => {
-                context.events.tell(app, app::events::events(&before, &status, applied));
-                state.published = Some((version, status));
-            }
+            Ok(version) => state.published = Some((version, status)),
             Err(error) => {
                 context.remember(key, state);
                 return Err(error.into());
             }
         }
     }
+    context.events.tell(app, events);
     context.remember(key, state);
     Ok(())
 }

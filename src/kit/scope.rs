@@ -83,16 +83,14 @@ impl<'a> Scope<'a> {
         ObjectMeta { owner_references: Some(vec![owner]), annotations: Some(annotations), ..self.bare(name, part) }
     }
 
-    /// Metadata of an anchor: owned by the application only when its data is to go with it. It has no label of its part, for a StatefulSet takes every
-    /// ControllerRevision that its selector matches for one of its own, and with it the data would go.
+    /// Metadata of an anchor: owned by the application only when its data is to go with it. It carries no label of its part: a StatefulSet adopts every
+    /// ControllerRevision that its selector matches, and would take the data along when it goes.
     pub fn anchor(&self, name: String, part: &str) -> ObjectMeta {
         let annotations = BTreeMap::from([(ARGO_KEEP.0.to_owned(), ARGO_KEEP.1.to_owned())]);
-        let owned = self.meta(name, part);
-        let labels = owned.labels.map(|mut labels| {
-            labels.remove(PART);
-            labels
-        });
-        ObjectMeta { owner_references: owned.owner_references.filter(|_| !self.retain), annotations: Some(annotations), labels, ..owned }
+        let mut meta = self.meta(name, part);
+        meta.owner_references = meta.owner_references.filter(|_| !self.retain);
+        meta.labels.get_or_insert_default().remove(PART);
+        ObjectMeta { annotations: Some(annotations), ..meta }
     }
 
     fn bare(&self, name: String, part: &str) -> ObjectMeta {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
 # The control plane's programs and their flags, for both levels; sourced by cluster. A level sets the addresses
-# (ADDRESS, *_PORT) and its own flags (API_FLAGS) and adds the parts that only it has by level_command_of.
+# (ADDRESS, *_PORT) and its own flags (API_FLAGS, CONTROLLERS_FLAGS) and adds the parts that only it has by level_command_of.
 
 SERVICE_CIDR=10.96.0.0/16 POD_CIDR=10.244.0.0/16
 
@@ -32,7 +32,8 @@ command_of() { # PART: sets cmd
 			--service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt"
 			--cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key"
 			--allocate-node-cidrs=true --cluster-cidr="$POD_CIDR" --service-cluster-ip-range="$SERVICE_CIDR"
-			--leader-elect=false --kube-api-qps=500 --kube-api-burst=1000) ;;
+			--leader-elect=false --kube-api-qps=500 --kube-api-burst=1000
+			"${CONTROLLERS_FLAGS[@]}") ;;
 	kube-scheduler)
 		cmd=("$kube" kube-scheduler --bind-address=127.0.0.1 --secure-port="$SCHEDULER_PORT" --cert-dir="$DIR/run"
 			--kubeconfig="$pki/scheduler.kubeconfig" --authentication-kubeconfig="$pki/scheduler.kubeconfig"

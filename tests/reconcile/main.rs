@@ -4,40 +4,97 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crash;
+mod data;
+mod drift;
+mod gap;
+mod hold;
 mod life;
+mod prune;
+mod rest;
+mod strangers;
+mod upgrade;
+
+use std::time::{Duration, Instant};
 
 use kube::Client;
+use microapp::controller::Options;
 use support::{
-    cluster::cluster,
+    cluster::{Cluster, cluster},
     crd,
+    fault::Wire,
     operator::{Operator, options},
     provisioner::Actor,
-    space::Space,
+    space::{PATIENCE, Space},
 };
 
 /// A namespace with an operator and a provisioner of its own.
 pub struct World {
     pub space: Space,
-    pub operator: Operator,
+    /// What the running operator speaks over.
+    pub wire: Wire,
+    pub operator: Option<Operator>,
     pub provisioner: Actor,
+    pub options: Options,
 }
 
 impl World {
     /// None: this machine has no API server, which was said.
     pub async fn new(stem: &str) -> Option<Self> {
+        let mut world = Self::without_operator(stem).await?;
+        world.start();
+        Some(world)
+    }
+
+    pub async fn without_operator(stem: &str) -> Option<Self> {
         let space = space(stem).await?;
-        let operator = Operator::start(space.client.clone(), options(&space.name));
         let provisioner = Actor::start(space.client.clone(), &space.name);
-        Some(Self { space, operator, provisioner })
+        Some(Self { options: options(&space.name), space, wire: Wire::default(), operator: None, provisioner })
+    }
+
+    /// Starts a new operator, over a new wire; one that runs is killed.
+    pub fn start(&mut self) {
+        self.start_over(Wire::default());
+    }
+
+    pub fn start_over(&mut self, wire: Wire) {
+        self.kill();
+        self.operator = Some(Operator::start(wire.client(&self.space.client), self.options.clone()));
+        self.wire = wire;
+    }
+
+    /// Waits until the operator has asked for nothing but watches for a second.
+    pub async fn quiet(&self) {
+        let (mut seen, mut since, begun) = (usize::MAX, Instant::now(), Instant::now());
+        while since.elapsed() < Duration::from_secs(1) {
+            assert!(begun.elapsed() < PATIENCE, "{}: the operator does not come to rest; its last requests: {:#?}", self.space.name, self.wire.asked().iter().rev().take(10).collect::<Vec<_>>());
+            let now = self.wire.asked().len();
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Ends the operator in the middle of whatever it does.
+    pub fn kill(&mut self) {
+        self.operator = None;
     }
 }
 
 /// A namespace without an operator.
 pub async fn space(stem: &str) -> Option<Space> {
+    let (_, client) = connect().await?;
+    Some(Space::new(&client, stem).await)
+}
+
+/// The cluster of this process, with our definition in it.
+pub async fn connect() -> Option<(&'static Cluster, Client)> {
+    static INSTALLED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     // The first provider wins; the others of this process change nothing.
     drop(rustls::crypto::ring::default_provider().install_default());
     let cluster = tokio::task::spawn_blocking(cluster).await.unwrap()?;
     let client: Client = cluster.client().await;
-    crd::install(&client).await;
-    Some(Space::new(&client, stem).await)
+    INSTALLED.get_or_init(|| crd::install(&client)).await;
+    Some((cluster, client))
 }

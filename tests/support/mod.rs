@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod crd;
+pub mod fault;
 pub mod operator;
 pub mod provisioner;
 pub mod space;

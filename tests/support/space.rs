@@ -1,15 +1,16 @@
 //! A namespace of its own for a test, and what tests ask of an application in it.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Event, Namespace};
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, Resource, ResourceExt};
 use microapp::app::{MicroserviceApp, Status};
 use microapp::cluster::client::resource;
-use microapp::kit::owned::{OWNED, Watched};
+use microapp::kit::owned::{OWNED, Owned};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -46,8 +47,9 @@ impl Space {
 
     /// Waits until something holds of an application, and says what was there if it does not.
     pub async fn until(&self, name: &str, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
-        let api = self.api::<MicroserviceApp>();
-        let status = || async { api.get_opt(name).await.ok().flatten().and_then(|app| app.status).unwrap_or_default() };
+        // Read by its status alone: the specification may be one that this release cannot read.
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.name, &ApiResource::erase::<MicroserviceApp>(&()));
+        let status = || async { api.get_opt(name).await.ok().flatten().and_then(|app| serde_json::from_value(app.data["status"].clone()).ok()).unwrap_or_default() };
         let begun = Instant::now();
         loop {
             let status = status().await;
@@ -78,14 +80,45 @@ impl Space {
         }
     }
 
+    /// Waits until something holds that has to be asked for.
+    pub async fn eventually<F: Future<Output = bool>>(&self, what: &str, holds: impl Fn() -> F) {
+        let begun = Instant::now();
+        while !holds().await {
+            assert!(begun.elapsed() < PATIENCE, "{}: not in time: {what}", self.name);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Objects of a kind of ours.
+    pub fn kind(&self, kind: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.name, &resource(Owned::of(kind).expect("it is of ours")))
+    }
+
+    /// Changes an object of ours, by `Kind/name`, as somebody else would.
+    pub async fn meddle(&self, id: &str, change: Value) -> DynamicObject {
+        let (kind, name) = id.split_once('/').unwrap();
+        let params = PatchParams { field_manager: Some("mallory".into()), ..Default::default() };
+        self.kind(kind).patch(name, &params, &Patch::Merge(change)).await.unwrap_or_else(|e| panic!("{id} can be changed: {e}"))
+    }
+
+    /// Deletes an object of ours, by `Kind/name`.
+    pub async fn remove(&self, id: &str) {
+        let (kind, name) = id.split_once('/').unwrap();
+        drop(self.kind(kind).delete(name, &DeleteParams::background()).await.unwrap_or_else(|e| panic!("{id} can be deleted: {e}")));
+    }
+
+    /// An object of ours, by `Kind/name`.
+    pub async fn object(&self, id: &str) -> Option<DynamicObject> {
+        let (kind, name) = id.split_once('/').unwrap();
+        self.kind(kind).get_opt(name).await.expect("it can be asked for")
+    }
+
     /// Every object of ours in the namespace, by `Kind/name`, complete.
-    pub async fn objects(&self) -> std::collections::BTreeMap<String, DynamicObject> {
-        let mut all = std::collections::BTreeMap::new();
+    pub async fn objects(&self) -> BTreeMap<String, DynamicObject> {
+        let mut all = BTreeMap::new();
         for row in OWNED {
-            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.name, &resource(row));
-            let list = api.list(&ListParams::default().labels("microapp.dev/app")).await.expect("a list");
             // Secrets are read by the test, never by the operator.
-            debug_assert!(row.watched != Watched::Never || row.kind == "Secret");
+            let list = self.kind(row.kind).list(&ListParams::default().labels("microapp.dev/app")).await.expect("a list");
             all.extend(list.items.into_iter().map(|o| (format!("{}/{}", row.kind, o.name_any()), o)));
         }
         // The controller of StatefulSets keeps revisions of its own, with the labels of the pods.
@@ -115,6 +148,31 @@ pub fn reason<'a>(status: &'a Status, kind: &str) -> &'a str {
 /// Message of a condition.
 pub fn message<'a>(status: &'a Status, kind: &str) -> &'a str {
     status.conditions.iter().find(|c| c.type_ == kind).map_or("", |c| c.message.as_str())
+}
+
+/// What an object is, without what every write or every creation changes.
+pub fn essence(object: &DynamicObject) -> Value {
+    let mut value = serde_json::to_value(object).unwrap();
+    for key in ["managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"] {
+        value["metadata"].as_object_mut().unwrap().remove(key);
+    }
+    // Items of a list do not say what they are.
+    for key in ["status", "apiVersion", "kind"] {
+        value.as_object_mut().unwrap().remove(key);
+    }
+    value
+}
+
+/// The identifiers of objects, by `Kind/name`.
+pub fn uids(objects: &BTreeMap<String, DynamicObject>) -> BTreeMap<String, String> {
+    objects.iter().map(|(id, object)| (id.clone(), object.uid().unwrap())).collect()
+}
+
+/// [`shop`] with another specification.
+pub fn shop_with(change: impl FnOnce(&mut Value)) -> Value {
+    let mut app = shop();
+    change(&mut app["spec"]);
+    app
 }
 
 /// The application that most tests use: a gateway, two services, a database.

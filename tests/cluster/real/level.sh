@@ -12,6 +12,7 @@ API_PORT=6443 ETCD_PORT=2379 ETCD_PEER_PORT=2380 CONTROLLERS_PORT=10257 SCHEDULE
 
 level_load() {
 	local pki=$DIR/pki
+	CONTROLLERS_FLAGS=()
 	API_FLAGS=(--admission-control-config-file="$here/real/admission.yaml" --kubelet-certificate-authority="$pki/ca.crt"
 		--kubelet-client-certificate="$pki/apiserver-kubelet-client.crt" --kubelet-client-key="$pki/apiserver-kubelet-client.key"
 		--kubelet-preferred-address-types=InternalIP)

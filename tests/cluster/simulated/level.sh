@@ -4,6 +4,7 @@
 PARTS=(etcd kube-apiserver kube-controller-manager kube-scheduler volumes kwok)
 ADDRESS=127.0.0.1
 API_FLAGS=(--endpoint-reconciler-type=none) # loopback may not be published as the endpoint of a Service
+CONTROLLERS_FLAGS=(--node-monitor-grace-period=24h) # kwok sends no heartbeats: after 50 s every pod would lose its readiness
 
 level_command_of() { # PART: sets cmd
 	local admin=$DIR/pki/admin.kubeconfig

@@ -1,0 +1,163 @@
+//! What is ours comes back; what others add stays.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::{ResourceExt, api::DynamicObject};
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::support::space::{essence, is, message, reason, shop, uids};
+
+async fn ready(stem: &str) -> Option<World> {
+    let world = World::new(stem).await?;
+    world.space.apply(shop()).await;
+    world.space.until_ready("shop").await;
+    world.quiet().await;
+    Some(world)
+}
+
+fn kind(id: &str) -> &str {
+    id.split('/').next().unwrap()
+}
+
+fn essences(objects: &BTreeMap<String, DynamicObject>) -> BTreeMap<String, Value> {
+    objects.iter().map(|(id, object)| (id.clone(), essence(object))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_comes_back() {
+    let Some(world) = ready("deleted").await else { return };
+    let before = world.space.objects().await;
+    // To delete an anchor is to throw the data away on purpose; Secrets and claims go only with it.
+    let kept = ["ControllerRevision", "Secret", "PersistentVolumeClaim"];
+    let deleted: Vec<&String> = before.keys().filter(|id| !kept.contains(&kind(id))).collect();
+    for id in &deleted {
+        world.space.remove(id).await;
+    }
+    let old = uids(&before);
+    for id in &deleted {
+        world.space.eventually(&format!("{id} is back"), async || world.space.object(id).await.is_some_and(|there| there.uid().as_deref() != Some(&old[*id]))).await;
+    }
+    world.space.until_ready("shop").await;
+    let mut after = essences(&world.space.objects().await);
+    for (id, wanted) in essences(&before) {
+        let mut there = after.remove(&id).unwrap_or_default();
+        let mut wanted = wanted;
+        for object in [&mut there, &mut wanted] {
+            for field in ["clusterIP", "clusterIPs"] {
+                object["spec"].as_object_mut().map(|spec| spec.remove(field));
+            }
+        }
+        // The report is the provisioner's, and a Deployment counts its rolls from the beginning.
+        there["metadata"]["annotations"].as_object_mut().map(|all| all.remove("deployment.kubernetes.io/revision"));
+        wanted["metadata"]["annotations"].as_object_mut().map(|all| all.remove("deployment.kubernetes.io/revision"));
+        assert_eq!(there, wanted, "{id}");
+    }
+    assert!(after.is_empty(), "{:?}", after.keys());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_changed_comes_back() {
+    let Some(world) = ready("changed").await else { return };
+    let changes = [
+        ("ServiceAccount/shop-gateway", json!({ "automountServiceAccountToken": true })),
+        ("Role/shop-gateway", json!({ "rules": [] })),
+        ("RoleBinding/shop-gateway", json!({ "subjects": [] })),
+        ("ControllerRevision/shop-database-data", json!({ "revision": 7 })),
+        ("ConfigMap/shop-gateway", json!({ "data": { "envoy.json": "{}" } })),
+        ("Service/shop-gateway", json!({ "spec": { "selector": { "microapp.dev/part": "nobody" } } })),
+        ("Deployment/shop-gateway", json!({ "spec": { "replicas": 0 } })),
+        ("StatefulSet/shop-database", json!({ "spec": { "replicas": 0 } })),
+        ("PodDisruptionBudget/shop--web", json!({ "spec": { "maxUnavailable": "100%" } })),
+    ];
+    let everywhere = [json!({ "metadata": { "labels": { "microapp.dev/part": "nobody" } } }), json!({ "metadata": { "ownerReferences": null } }), json!({ "metadata": { "annotations": { "microapp.dev/hash": null } } })];
+    let before = essences(&world.space.objects().await);
+    for (id, change) in &changes {
+        for change in everywhere.iter().chain([change]) {
+            if id.starts_with("ControllerRevision/") && everywhere[..2].contains(change) {
+                continue; // it has neither a part nor an owner that could be taken
+            }
+            world.space.meddle(id, change.clone()).await;
+            world.space.eventually(&format!("{id} is as it was before {change}"), async || world.space.object(id).await.is_some_and(|there| essence(&there) == before[*id])).await;
+        }
+    }
+    let events = world.space.events("shop").await;
+    for (id, _) in &changes {
+        assert!(events.iter().any(|(reason, text)| reason == "DriftCorrected" && text.contains(id)), "no event tells of {id}: {events:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_add_stays() {
+    let Some(world) = ready("foreign").await else { return };
+    world.wire.clear();
+    let additions = [
+        ("ConfigMap/shop-gateway", json!({ "data": { "theirs": "1" } })),
+        ("Service/shop-gateway", json!({ "spec": { "sessionAffinity": "ClientIP" } })),
+        ("Deployment/shop--web", json!({ "spec": { "minReadySeconds": 1 } })),
+        ("StatefulSet/shop-database", json!({ "metadata": { "labels": { "acme.example/team": "data" } } })),
+        ("ServiceAccount/shop--web", json!({ "metadata": { "annotations": { "acme.example/role": "reader" } } })),
+        ("PersistentVolumeClaim/data-shop-database-0", json!({ "metadata": { "finalizers": ["acme.example/backup"] } })),
+    ];
+    for (id, addition) in &additions {
+        world.space.meddle(id, addition.clone()).await;
+    }
+    world.quiet().await;
+    world.space.until_ready("shop").await;
+    let kept = |there: &Value, added: &Value| contains(there, added);
+    for (id, addition) in &additions {
+        let there = serde_json::to_value(world.space.object(id).await.unwrap()).unwrap();
+        assert!(kept(&there, addition), "{id} lost {addition}");
+    }
+    let writes: Vec<_> = world.wire.writes().into_iter().filter(|write| !write.contains("/status")).collect();
+    assert_eq!(writes, [""; 0]);
+}
+
+/// Whether everything of `part` stands in `whole`.
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part.iter().all(|(key, value)| whole.get(key).is_some_and(|there| contains(there, value))),
+        (Value::Array(whole), Value::Array(part)) => part.iter().all(|value| whole.contains(value)),
+        _ => whole == part,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lost_our_label_is_taken_back() {
+    let Some(world) = ready("label").await else { return };
+    let before = world.space.objects().await;
+    let stripped: Vec<&String> = before.keys().filter(|id| kind(id) != "Secret").collect();
+    for id in &stripped {
+        world.space.meddle(id, json!({ "metadata": { "labels": { "microapp.dev/app": null } } })).await;
+    }
+    let labelled = |there: &DynamicObject| there.labels().get("microapp.dev/app").map(String::as_str) == Some("shop");
+    for id in &stripped {
+        world.space.eventually(&format!("{id} has its label again"), async || world.space.object(id).await.as_ref().is_some_and(labelled)).await;
+    }
+    world.space.until_ready("shop").await;
+    world.quiet().await;
+    assert_eq!(uids(&world.space.objects().await), uids(&before), "nothing was made anew");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_insists_is_left_alone() {
+    let Some(world) = ready("insist").await else { return };
+    let id = "Service/shop-gateway";
+    let meddled = |there: &DynamicObject| there.data["spec"]["selector"]["microapp.dev/part"] == "nobody";
+    let mut repairs = 0;
+    loop {
+        world.space.meddle(id, json!({ "spec": { "selector": { "microapp.dev/part": "nobody" } } })).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        if meddled(&world.space.object(id).await.unwrap()) {
+            break;
+        }
+        repairs += 1;
+        assert!(repairs <= 6, "it is repaired for ever");
+    }
+    assert_eq!(repairs, 5);
+    let status = world.space.until("shop", "contested", |s| reason(s, "Ready") == "FieldConflict").await;
+    assert!(message(&status, "Ready").contains(id), "{}", message(&status, "Ready"));
+    assert!(message(&status, "Ready").contains("mallory"), "{}", message(&status, "Ready"));
+    assert!(is(&status, "GatewayReady", "False"));
+}

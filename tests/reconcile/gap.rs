@@ -1,0 +1,84 @@
+//! What happens while nobody watches is found.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
+
+use crate::World;
+use crate::support::{
+    fault::{Watches, Wire},
+    operator::Operator,
+    space::{Space, shop, shop_with, uids},
+};
+
+const DELETED: [&str; 8] = [
+    "ServiceAccount/shop--web", "Role/shop-gateway", "RoleBinding/shop-gateway", "ConfigMap/shop-gateway", "Service/shop--web", "Deployment/shop--orders", "StatefulSet/shop-database",
+    "PodDisruptionBudget/shop--web",
+];
+
+async fn delete(space: &Space) -> BTreeMap<String, String> {
+    let before = uids(&space.objects().await);
+    for id in DELETED {
+        space.remove(id).await;
+    }
+    before
+}
+
+async fn back(space: &Space, before: &BTreeMap<String, String>) {
+    for id in DELETED {
+        space.eventually(&format!("{id} is back"), async || space.object(id).await.is_some_and(|o| o.uid().as_ref() != before.get(id))).await;
+    }
+    space.until_ready("shop").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_while_the_operator_is_away_comes_back_with_it() {
+    let Some(mut world) = World::new("away").await else { return };
+    world.space.apply(shop()).await;
+    world.space.until_ready("shop").await;
+    world.kill();
+    let before = delete(&world.space).await;
+    world.start();
+    back(&world.space, &before).await;
+}
+
+/// An operator whose watches end when nothing comes for half a second, so that they can be cut.
+async fn nervous(world: &mut World) {
+    let (cluster, _) = crate::connect().await.unwrap();
+    let config = Kubeconfig::read_from(&cluster.kubeconfig).unwrap();
+    let mut config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+    config.read_timeout = Some(Duration::from_millis(500));
+    let client = kube::Client::try_from(config).unwrap();
+    world.wire = Wire::default();
+    world.operator = Some(Operator::start(world.wire.client(&client), world.options.clone()));
+}
+
+async fn in_a_gap(stem: &str, reason: Watches) {
+    let Some(mut world) = World::without_operator(stem).await else { return };
+    nervous(&mut world).await;
+    world.space.apply(shop()).await;
+    world.space.until_ready("shop").await;
+    world.wire.watches(Watches::Refused);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = delete(&world.space).await;
+    world.wire.watches(reason);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.wire.watches(Watches::Flow);
+    back(&world.space, &before).await;
+    // And what nobody wants is still deleted afterwards.
+    world.space.apply(shop_with(|spec: &mut Value| drop(spec["services"].as_array_mut().unwrap().remove(0)))).await;
+    world.space.eventually("web is gone", async || world.space.object("Deployment/shop--web").await.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_while_watches_are_interrupted_comes_back() {
+    in_a_gap("gap", Watches::Refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_while_watches_are_forgotten_comes_back() {
+    in_a_gap("expired", Watches::Expired).await;
+}

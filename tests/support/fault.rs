@@ -1,0 +1,143 @@
+//! The wire between an operator and the API server: tests listen on it, and make faults.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::http::{Method, Request, Response};
+use futures::future::pending;
+use kube::Client;
+use kube::client::Body;
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// How watches fare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Watches {
+    #[default]
+    Flow,
+    /// The API server cannot be reached for new ones.
+    Refused,
+    /// The API server has forgotten where they stood.
+    Expired,
+}
+
+/// One wire. Clones are the same wire.
+#[derive(Clone)]
+pub struct Wire(Arc<Inner>);
+
+struct Inner {
+    requests: Mutex<Vec<(Method, String)>>,
+    watches: Mutex<Watches>,
+    /// Answers that the API server is not asked for, by path.
+    instead: Mutex<HashMap<String, Value>>,
+    /// Whoever asks for a path that ends so panics.
+    panic: Mutex<Option<String>>,
+    /// The write whose answer is the last thing that does not arrive; 0: none.
+    fatal: usize,
+    cut: watch::Sender<bool>,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self::cut_at_write(0)
+    }
+}
+
+impl Wire {
+    /// A wire that breaks for ever when write number `fatal` is committed: nobody hears of it. Events are not counted, for nothing depends on them.
+    pub fn cut_at_write(fatal: usize) -> Self {
+        Self(Arc::new(Inner { requests: Mutex::default(), watches: Mutex::default(), instead: Mutex::default(), panic: Mutex::default(), fatal, cut: watch::channel(false).0 }))
+    }
+
+    /// A client that speaks over this wire.
+    pub fn client(&self, to: &Client) -> Client {
+        let (wire, to) = (self.clone(), to.clone());
+        let carry = move |request| {
+            let (wire, to) = (wire.clone(), to.clone());
+            async move { wire.carry(&to, request).await }
+        };
+        Client::new(tower::service_fn(carry), "default")
+    }
+
+    async fn carry(&self, to: &Client, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
+        let (method, path) = (request.method().clone(), request.uri().to_string());
+        if *self.0.cut.borrow() {
+            return pending().await;
+        }
+        let panics = self.0.panic.lock().unwrap().as_ref().is_some_and(|end| request.uri().path().ends_with(end));
+        assert!(!panics, "as the test wants it");
+        if let Some(instead) = self.0.instead.lock().unwrap().get(request.uri().path()) {
+            return Ok(Response::new(instead.to_string().into_bytes().into()));
+        }
+        if path.contains("watch=true") {
+            match *self.0.watches.lock().unwrap() {
+                Watches::Flow => {}
+                Watches::Refused => return Err(kube::Error::Service("connection refused".into())),
+                Watches::Expired => return Ok(Response::new(EXPIRED.as_bytes().to_vec().into())),
+            }
+        }
+        let number = self.note(method, path);
+        let answer = to.send(request).await;
+        if number.is_some_and(|number| number == self.0.fatal) {
+            self.0.cut.send_replace(true);
+            return pending().await;
+        }
+        answer
+    }
+
+    /// Keeps a request, and answers the number of a write.
+    fn note(&self, method: Method, path: String) -> Option<usize> {
+        let counts = is_write(&method, &path);
+        let mut requests = self.0.requests.lock().unwrap();
+        requests.push((method, path));
+        counts.then(|| requests.iter().filter(|(method, path)| is_write(method, path)).count())
+    }
+
+    pub fn watches(&self, fare: Watches) {
+        *self.0.watches.lock().unwrap() = fare;
+    }
+
+    /// Makes whoever asks for a path that ends so panic.
+    pub fn panic_at(&self, end: &str) {
+        *self.0.panic.lock().unwrap() = Some(end.into());
+    }
+
+    /// Answers a path without the API server; None: as it is.
+    pub fn answer(&self, path: &str, with: Option<Value>) {
+        let mut instead = self.0.instead.lock().unwrap();
+        match with {
+            Some(with) => drop(instead.insert(path.into(), with)),
+            None => drop(instead.remove(path)),
+        }
+    }
+
+    /// All that was asked so far but watches and events, as `VERB path`.
+    pub fn asked(&self) -> Vec<String> {
+        self.selected(|_, path| !path.contains("watch=true") && !path.contains("/events"))
+    }
+
+    /// All writes so far but events.
+    pub fn writes(&self) -> Vec<String> {
+        self.selected(is_write)
+    }
+
+    fn selected(&self, wanted: impl Fn(&Method, &str) -> bool) -> Vec<String> {
+        self.0.requests.lock().unwrap().iter().filter(|(method, path)| wanted(method, path)).map(|(method, path)| format!("{method} {path}")).collect()
+    }
+
+    /// Forgets what was asked.
+    pub fn clear(&self) {
+        self.0.requests.lock().unwrap().clear();
+    }
+
+    /// Returns when the wire is cut.
+    pub async fn cut(&self) {
+        drop(self.0.cut.subscribe().wait_for(|cut| *cut).await);
+    }
+}
+
+const EXPIRED: &str = concat!(r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","message":"too old resource version","code":410}}"#, "\n");
+
+fn is_write(method: &Method, path: &str) -> bool {
+    *method != Method::GET && !path.contains("/events")
+}
