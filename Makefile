@@ -23,7 +23,7 @@ build: ## the program, for this machine
 
 # A folder of its own: other flags would make everything anew that `build` and `test` have made.
 operator: ## the program, static, as it goes into its image
-	RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static' cargo build --locked --profile fast --target $$(uname -m)-unknown-linux-gnu --target-dir target/static
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile fast --target $$(uname -m)-unknown-linux-gnu --target-dir target/static
 
 lint: ## formatting and lints
 	cargo fmt --check
