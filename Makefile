@@ -15,8 +15,8 @@ demo-down: ## end the demo and leave nothing of it
 test: ## everything that this machine can run
 	@tests/test.sh
 
-e2e: operator ## end to end on real pods (root)
-	MICROAPP_E2E=1 cargo test --locked --test e2e -- --ignored --nocapture
+e2e: ## end to end on real pods (root)
+	@tests/e2e/run
 
 build: ## the program, for this machine
 	cargo build --locked
@@ -29,8 +29,9 @@ lint: ## formatting and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-generate: ## crds/ and what else is made of the types
-	cargo run --locked --quiet -- crd > crds/microserviceapps.yaml
+generate: build ## what follows from the types: crds/, the chart's generated files, manifests/install.yaml
+	target/debug/microapp crd > crds/microserviceapps.yaml
+	charts/generate
 
 images: operator ## the images that the tests need, without a container engine (root); prints their folder
 	@tests/images/build

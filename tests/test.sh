@@ -33,7 +33,8 @@ check_go() {
 run 'shell scripts parse' bash -n tests/test.sh tests/demo/*.sh tests/cluster/cluster tests/images/build
 run 'samples are valid' cargo run --locked --quiet -- check -f manifests/samples/shop.yaml -f manifests/samples/smallest.yaml
 run 'programs of the test cluster' tests/cluster/cluster build --simulated
-run 'Rust: unit, golden, rejected corpus, real API server' cargo test --locked
+run 'helm and kubeconform' tests/tools/build
+run 'Rust: unit, golden, chart, and all that a real API server says' env MICROAPP_REQUIRE_CLUSTER=1 cargo test --locked --no-fail-fast
 run 'Go: the test cluster and the shop' check_go
 if [ -x tests/scan ]; then run 'scans of everything rendered' tests/scan; fi
 run 'simulated cluster' tests/cluster/smoke simulated
@@ -46,7 +47,7 @@ else
 		leave 'real cluster' 'one is running, maybe that of the demo; end it by make demo-down'
 	else
 		run 'real cluster' tests/cluster/smoke real "$(tests/images/build)"
-		if [ -f tests/e2e.rs ]; then run 'end to end on real pods' make -s e2e; fi
+		if [ -x tests/e2e/run ]; then run 'end to end on real pods' tests/e2e/run; fi
 	fi
 fi
 

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034 # sourced by demo.sh, which uses the variables
 # One real node, made by tests/cluster; images are built from packages.
 
-KUBECTL=(tests/cluster/cluster kubectl)
+DIR=${DEMO_DIR:-/var/tmp/microapp-cluster}
+KUBECTL=(tests/cluster/cluster kubectl --dir "$DIR")
 ADDRESS=172.30.0.1
 
 prepare() {
@@ -13,11 +14,11 @@ prepare() {
 	step 'cluster up' start
 	KUBECONFIG_FILE=$(cat $STATE/kubeconfig)
 }
-start() { tests/cluster/cluster up >$STATE/kubeconfig; }
+start() { tests/cluster/cluster up --dir "$DIR" >$STATE/kubeconfig; }
 run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=120s; }
 show() {
 	local port
 	port=$(kube -n $NAMESPACE get service shop-gateway -o 'jsonpath={.spec.ports[0].nodePort}')
 	ask "http://$ADDRESS:$port"
 }
-remove() { tests/cluster/cluster down; }
+remove() { tests/cluster/cluster down --dir "$DIR"; }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034 # sourced by demo.sh, which uses the variables
 # A real control plane whose pods are only played. The operator is a process of this machine, with the rights of its own account.
 
-DIR=${TMPDIR:-/tmp}/microapp-demo-$(id -u)
+DIR=${DEMO_DIR:-${TMPDIR:-/tmp}/microapp-demo-$(id -u)}
 KUBECTL=(tests/cluster/cluster kubectl --dir "$DIR")
 
 prepare() {
