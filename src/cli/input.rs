@@ -16,6 +16,8 @@ const LIMIT: u64 = 3 * 1024 * 1024;
 pub struct Document {
     /// What `kubectl` would send.
     pub value: Value,
+    /// What a reader of YAML 1.2 would see, and people mean: there a plain `yes` is a text.
+    pub meant: Option<Value>,
     lines: BTreeMap<String, u64>,
 }
 
@@ -55,14 +57,19 @@ fn documents(text: &str) -> Result<Vec<Document>, String> {
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
     };
     let nodes = serde_saphyr::from_multiple_with_options::<Spanned<Node>>(text, options).map_err(|e| e.to_string())?;
-    Ok(nodes.into_iter().map(Document::from).collect())
+    let meant: Vec<_> = serde_yaml::Deserializer::from_str(text).map(|document| Value::deserialize(document).ok()).collect();
+    let mut documents: Vec<Document> = nodes.into_iter().map(Document::from).collect();
+    if meant.len() == documents.len() {
+        documents.iter_mut().zip(meant).for_each(|(document, meant)| document.meant = meant);
+    }
+    Ok(documents)
 }
 
 impl From<Spanned<Node>> for Document {
     fn from(root: Spanned<Node>) -> Self {
         let mut lines = BTreeMap::from([(String::new(), root.referenced.line())]);
         let value = root.value.place("", &mut lines);
-        Self { value, lines }
+        Self { value, meant: None, lines }
     }
 }
 
