@@ -112,7 +112,6 @@ impl Applier {
         let answer = match step {
             Step::Skip => return Outcome::Left,
             Step::Hold => return Outcome::Held,
-            Step::Stranger => return Outcome::Conflict(format!("{} carries our label but is not ours; rename or delete it", object.id())),
             Step::Secret { guarded } => self.secret(object, guarded).await,
             Step::Create => self.create(object).await,
             Step::Contested => self.there(object).await.map(|there| Outcome::Contested(managers(&there))),
@@ -184,13 +183,14 @@ fn filled(object: &Object) -> Value {
     body
 }
 
-/// Whose an object is that we did not expect. None: ours, with its label taken off, or of an application of this name that is gone.
+/// Whose an object is that we did not expect. None: ours, with its label or our mark as its manager taken off, or of an application of this name that is gone.
 fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str) -> Option<String> {
     let record = facts::metadata_record(&there.metadata);
     let owner = there.metadata.owner_references.iter().flatten().next();
     let wanted = object.body.pointer("/metadata/ownerReferences/0/uid").and_then(Value::as_str);
     let same_app = owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && there.labels().get(APP).is_none_or(|label| label == app);
-    let ours = !record.fingerprint.is_empty() && same_app && (record.owner.as_deref() == wanted || owner.is_some_and(|o| o.kind == "MicroserviceApp") || record.owner.is_none());
+    let owned = wanted.is_some() && record.owner.as_deref() == wanted;
+    let ours = same_app && (owned || !record.fingerprint.is_empty() && (record.owner.as_deref() == wanted || owner.is_none_or(|o| o.kind == "MicroserviceApp")));
     if ours {
         return None;
     }

@@ -1,6 +1,6 @@
 //! What to do about one object: decided from records alone, without asking the API server.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,8 +8,8 @@ use crate::app::status::Entry;
 use crate::kit::{
     digest,
     objects::{Id, Object},
-    observed::Record,
-    owned::Watched,
+    observed::{Observed, Record},
+    owned::{Owned, Watched},
 };
 
 /// More repairs than this within [`REPAIR_WINDOW`] mean that somebody does not agree with us.
@@ -51,6 +51,13 @@ impl Memory {
         entries
     }
 
+    /// Forgets what is neither wanted nor there. What may not be looked at counts as there.
+    pub fn tidy(&mut self, objects: &[Object], observed: &Observed) {
+        let wanted: HashSet<Id> = objects.iter().map(Object::id).collect();
+        let unseen = |id: &Id| Owned::of(id.kind).is_some_and(|row| row.watched == Watched::Never);
+        self.wanted.retain(|id, _| wanted.contains(id) || observed.records.contains_key(id) || unseen(id));
+    }
+
     /// The next time at which something is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.wanted.values().filter(|w| !w.fingerprint.is_empty()).map(|w| w.due).min()
@@ -88,8 +95,6 @@ pub enum Step {
     Secret { guarded: bool },
     /// Somebody keeps changing it back.
     Contested,
-    /// It carries our label, and nothing in it is ours.
-    Stranger,
 }
 
 /// Why an object is applied.
@@ -115,8 +120,8 @@ pub fn step(object: &Object, record: Option<&Record>, memory: &Memory, claim_exi
     }
     let Some(record) = record else { return Step::Create };
     if record.fingerprint.is_empty() {
-        // Our entry is gone, or never was: an apply that creates nothing decides, for it looks who owns it.
-        return if wanted.is_some() { Step::Apply { uid: record.uid.clone(), why: Why::Repair } } else { Step::Stranger };
+        // Our entry is gone, or never was: whose it is shows when somebody looks, as with every name that is taken.
+        return Step::Create;
     }
     let hash = object.hash();
     let apply = |why| Step::Apply { uid: record.uid.clone(), why };
@@ -139,7 +144,7 @@ fn contested(wanted: &Wanted, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::{objects::Gate, owned::Owned};
+    use crate::kit::objects::Gate;
 
     fn object() -> Object {
         let kind = Owned::of("Service").unwrap_or(&crate::kit::owned::OWNED[0]);
@@ -198,7 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_with_our_label_is_left_alone() {
-        assert_eq!(decide(Some(&there("", "")), &Memory::default(), Timestamp::UNIX_EPOCH), Step::Stranger);
+    fn what_is_there_without_a_field_of_ours_is_not_taken_for_ours() {
+        let mut memory = Memory::default();
+        assert_eq!(decide(Some(&there("", "")), &memory, Timestamp::UNIX_EPOCH), Step::Create);
+        memory.note(object().id(), object().hash(), "f".into(), "1", false, Timestamp::UNIX_EPOCH);
+        assert_eq!(decide(Some(&there("", "")), &memory, Timestamp::UNIX_EPOCH), Step::Create);
     }
 }

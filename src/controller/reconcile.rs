@@ -106,7 +106,7 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     let mut applied = applier.apply(objects, observed, &mut state.memory).await;
     let unwanted = if app.is_complete() { prune::unwanted(objects, observed, app.scope.uid) } else { vec![] };
     match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
-        Ok(true) => unwanted.iter().for_each(|(id, _)| drop(state.memory.wanted.remove(id))),
+        Ok(true) => {}
         Ok(false) => applied.failed = Some("objects that nobody wants any more are still there; they go when the cluster is seen whole".into()),
         Err(error) => applied.failed = Some(error.to_string()),
     }
@@ -114,6 +114,7 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     if let Err(error) = prune::unstick(&context.client, key, observed, &stateful).await {
         applied.failed = Some(error.to_string());
     }
+    state.memory.tidy(objects, &context.index.observe(key));
     applied.inventory = state.memory.entries();
     context.telemetry.writes(&applied);
     applied

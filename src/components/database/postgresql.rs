@@ -66,9 +66,7 @@ impl Engine<Database> for PostgreSql {
     fn provision(&self, scope: &Scope<'_>, _: &Database, wiring: &Wiring) -> Option<agents::Provision> {
         let anchor = anchor(scope);
         let hook = hook(scope, &anchor)?;
-        let mut databases: Vec<String> = wiring.databases.iter().map(|edge| edge.database.clone()).collect();
-        databases.sort();
-        databases.dedup();
+        let databases: std::collections::BTreeSet<_> = wiring.databases.iter().map(|edge| edge.database.clone()).collect();
         let login = |edge: &DatabaseEdge| {
             let secret = login_secret(scope, &edge.service, edge.login)?;
             Some(agents::DatabaseLogin { service: edge.service.clone(), username: edge.service.clone(), secret, database: edge.database.clone(), read_only: edge.read_only })
@@ -78,7 +76,7 @@ impl Engine<Database> for PostgreSql {
             host: scope.component(Database::ROLE, ""),
             port: PORT as u16,
             admin_secret: hook.secret_name(&scope.component(Database::ROLE, "admin"), 1),
-            databases,
+            databases: databases.into_iter().collect(),
             logins: wiring.databases.iter().filter_map(login).collect(),
         }))
     }
