@@ -9,3 +9,4 @@ pub mod cluster;
 pub mod components;
 pub mod controller;
 pub mod kit;
+pub mod view;

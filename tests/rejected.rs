@@ -3,18 +3,17 @@
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use axum::http::Request;
-use kube::Client;
-use microapp::app::schema::{Checker, RULE_BROKEN, TYPE_INVALID, UNKNOWN_FIELD};
+use microapp::app::schema::Checker;
 use microapp::app::{MicroserviceApp, problems::problems};
 use microapp::cli::input;
 use microapp::kit::problem::Problem;
-use serde_json::Value;
-
-const COLLECTION: &str = "/apis/microapp.dev/v1alpha1/namespaces/default/microserviceapps";
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use support::verdict::{ask, compare};
 
 fn manifests(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
@@ -90,50 +89,91 @@ async fn the_api_server_says_the_same() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// The server's refusal of a dry run, if it refuses.
-async fn ask(client: &Client, app: &Value) -> Option<Value> {
-    let uri = format!("{COLLECTION}?dryRun=All&fieldValidation=Strict");
-    let request = Request::post(uri).header("Content-Type", "application/json").body(app.to_string().into_bytes()).unwrap();
-    match client.request::<Value>(request).await {
-        Ok(_) => None,
-        Err(kube::Error::Api(status)) => Some(serde_json::to_value(*status).unwrap()),
-        Err(error) => panic!("{error}"),
+/// As much as the bounds allow, with the longest texts, so that no sound application is refused because judging it costs too much.
+fn largest() -> Value {
+    let name = |prefix: &str, n: usize| format!("{prefix}{n:0>width$}", width = 24 - prefix.len());
+    let hosts: Vec<String> = (0..16).map(|n| format!("{}.{n}.example.com", vec!["a".repeat(60); 3].join("."))).collect();
+    let service = |n: usize| {
+        let routes: Vec<Value> = (0..16).map(|r| json!({ "path": format!("/{n:0>100}/{r:0>98}"), "hosts": [hosts[r]] })).collect();
+        let calls: Vec<Value> = (1..=20).map(|c| json!({ "service": name("service", (n + c) % 50) })).collect();
+        let ports: Vec<Value> = (0..8).map(|p| json!({ "name": format!("p{p:0>14}"), "port": 9000 + p })).collect();
+        let env: Vec<Value> = (0..100).map(|e| json!({ "name": format!("E{e:0>60}"), "value": "x".repeat(20) })).collect();
+        let uses = json!([{ "component": "Database", "databaseName": name("database", n) }]);
+        json!({ "name": name("service", n), "image": format!("a{}", "b".repeat(511)), "routes": routes, "calls": calls, "ports": ports, "env": env, "uses": uses })
+    };
+    let services: Vec<Value> = (0..50).map(service).collect();
+    json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "a".repeat(24) },
+        "spec": { "services": services, "gateway": { "hosts": hosts }, "database": {} } })
+}
+
+#[tokio::test]
+async fn the_largest_application_is_affordable() {
+    let app = largest();
+    let started = std::time::Instant::now();
+    assert_eq!(problems(&serde_json::from_value(app.clone()).unwrap()), []);
+    assert!(started.elapsed().as_secs() < 1, "{:?}", started.elapsed());
+    let Some(cluster) = support::cluster::cluster() else { return };
+    let client = cluster.client().await;
+    support::crd::install(&client).await;
+    assert_eq!(ask(&client, &app).await, None);
+}
+
+/// The manifests changed at random: more cases than anybody writes down.
+#[tokio::test]
+async fn the_api_server_says_the_same_of_mutants() {
+    let Some(cluster) = support::cluster::cluster() else { return };
+    let client = cluster.client().await;
+    support::crd::install(&client).await;
+    let checker = Checker::new().unwrap();
+    let apps: Vec<Value> = manifests("accepted").iter().chain(&manifests("rejected")).map(|file| value(file)).collect();
+    let setting = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let (seed, mutants) = (setting("MICROAPP_SEED", 1), setting("MICROAPP_MUTANTS", 500));
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut differences = vec![];
+    for _ in 0..mutants {
+        let mut app = apps.choose(&mut random).unwrap().clone();
+        (0..random.random_range(1..4)).for_each(|_| mutate(&mut app["spec"], &mut random));
+        let (_, offline) = checker.judge(&app);
+        let online = ask(&client, &app).await;
+        if let Err(difference) = compare(&offline, online.as_ref()) {
+            differences.push(format!("{difference}: {app}\n  offline: {offline:?}\n  online: {online:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{} of {mutants} mutants with MICROAPP_SEED={seed}, the first of them:\n{}", differences.len(), differences[0]);
+}
+
+/// Changes one node somewhere below.
+fn mutate(node: &mut Value, random: &mut StdRng) {
+    let below = random.random_bool(0.8);
+    match node {
+        Value::Object(fields) if below && !fields.is_empty() => {
+            let names: Vec<String> = fields.keys().cloned().collect();
+            let name = names.choose(random).unwrap();
+            match random.random_range(0..10) {
+                0 => drop(fields.remove(name)),
+                1 => drop(fields.insert(format!("{name}x"), fields[name].clone())),
+                _ => mutate(&mut fields[name], random),
+            }
+        }
+        Value::Array(items) if below && !items.is_empty() => {
+            let index = random.random_range(0..items.len());
+            match random.random_range(0..10) {
+                0 => drop(items.remove(index)),
+                1 => items.push(items[index].clone()),
+                _ => mutate(&mut items[index], random),
+            }
+        }
+        _ => *node = strange(random),
     }
 }
 
-fn compare(offline: &[Problem], online: Option<&Value>) -> Result<(), String> {
-    let Some(status) = online else { return if offline.is_empty() { Ok(()) } else { Err("the server accepts it".to_owned()) } };
-    if offline.is_empty() {
-        return Err("the server refuses it".to_owned());
+fn strange(random: &mut StdRng) -> Value {
+    let values = json!([
+        null, true, 0, -1, 1, 80, 65536, 2_147_483_648_u64, 1.5, 1e300, "", "a", "A", "a-b", "a b", "/", "/a?b", "None", "HTTP", "20Gi", "-1", "1.5", "0", "18", "é", "a.b/c",
+        "a\n", [], {}, [null], ["a"], ["a", "a"], [{}], { "a": "b" }, { "a": null }, { "cpu": 1, "memory": "1Gi" }, { "name": "a" }, [{ "name": "a" }, { "name": "a" }]
+    ]);
+    match random.random_range(0..20) {
+        0 => "x".repeat(random.random_range(20..5000)).into(),
+        _ => values.as_array().unwrap().choose(random).unwrap().clone(),
     }
-    let message = status["message"].as_str().unwrap_or_default();
-    if status["reason"] == "BadRequest" {
-        return undecoded(offline, message);
-    }
-    // Without a path stand "some validation rules were not checked", and echoes of what also stands with its path.
-    let causes: Vec<&Value> = status["details"]["causes"].as_array().into_iter().flatten().filter(|c| text(c, "field") != "<nil>").collect();
-    let theirs: BTreeSet<(&str, &str)> = causes.iter().map(|c| (text(c, "field"), text(c, "reason"))).collect();
-    let reason = |p: &Problem| if p.reason == RULE_BROKEN { "FieldValueInvalid" } else { p.reason };
-    let ours: BTreeSet<(&str, &str)> = offline.iter().map(|p| (p.path.as_str(), reason(p))).collect();
-    if ours != theirs || offline.len() != causes.len() {
-        return Err("other fields or reasons".to_owned());
-    }
-    let same = |p: &Problem| causes.iter().any(|c| text(c, "field") == p.path && text(c, "message").ends_with(&p.message));
-    offline.iter().filter(|p| p.reason == RULE_BROKEN).find(|p| !same(p)).map_or(Ok(()), |p| Err(format!("another text than '{}'", p.message)))
-}
-
-/// The server could not even decode it: of unknown fields it names all, of anything else it says little. What stands below a field of a wrong type is
-/// unknown to the server, while we speak of the type.
-fn undecoded(offline: &[Problem], message: &str) -> Result<(), String> {
-    let theirs: Vec<&str> = message.split("unknown field \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    let missed = offline.iter().find(|p| p.reason == UNKNOWN_FIELD && !theirs.contains(&p.path.as_str()));
-    let unseen = theirs.iter().find(|field| !offline.iter().any(|p| **field == p.path || p.reason == TYPE_INVALID && field.starts_with(&format!("{}.", p.path))));
-    match (missed, unseen) {
-        (None, None) => Ok(()),
-        _ => Err(format!("unknown only here: {missed:?}, unknown only there: {unseen:?}")),
-    }
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! Programs inside pods, each beside one running server: `discover` feeds Envoy with endpoints, `provision` makes and proves logins.
 //! What they are told and what they answer is in [`crate::kit::agents`]; the operator is never called.
 
+mod backoff;
 pub mod discover;
 pub mod provision;
 mod server;
@@ -60,6 +61,12 @@ pub async fn run(agent: Agent, shutdown: impl Future<Output = ()>) -> Result<(),
         ended = work => ended,
         () = shutdown => Ok(()),
     }
+}
+
+/// An error with what is behind it: libraries often say only "cannot connect", and the reason below.
+fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(ToString::to_string).fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// The plan and the digest of its bytes. A plan that changes comes with a new pod, so it is read once.

@@ -59,7 +59,7 @@ pub fn status(app: &App<'_>, applied: &Applied, part: Part, was_ready: bool) -> 
         Err((reason, message)) if reason == "Progressing" && was_ready => ("Unavailable".to_owned(), Some(message)),
         Err((reason, message)) => (reason, Some(message)),
     };
-    let image = live.and_then(|w| main_image(app, &part, w));
+    let image = live.and_then(|w| main_image(&part, w));
     PartStatus {
         engine: Some(part.engine.into()),
         version: image.filter(|_| part.kind == "Component").and_then(images::version).map(Into::into),
@@ -77,11 +77,11 @@ pub fn status(app: &App<'_>, applied: &Applied, part: Part, was_ready: bool) -> 
     }
 }
 
-fn main_image<'a>(app: &App<'_>, part: &Part, live: &'a Workload) -> Option<&'a str> {
-    let sidecar = |name: &str| name == "discover";
+/// The image of the container that the part is, not of one beside it.
+fn main_image<'a>(part: &Part, live: &'a Workload) -> Option<&'a str> {
     let own = part.name.rsplit('/').next().unwrap_or_default();
-    let _ = app;
-    live.images.get(own).or_else(|| live.images.iter().find(|(name, _)| !sidecar(name)).map(|(_, image)| image)).map(String::as_str)
+    let beside = |name: &String| name == "discover";
+    live.images.get(own).or_else(|| live.images.iter().find(|(name, _)| !beside(name)).map(|(_, image)| image)).map(String::as_str)
 }
 
 /// Ok: it works as it is wished. Else one word and a sentence: what is wrong with the wish, then with its objects, then with its pods.

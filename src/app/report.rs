@@ -1,13 +1,11 @@
 //! What is said of an application: pure, from what was wished, observed and applied, and from what was said before.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::ResourceExt;
-
 use super::{
     App, Applied, MicroserviceApp, Reconciliation, Settings, gates, part,
     status::{BindingStatus, Inventory, PartStatus, Retained, Status, Summary},
 };
-use crate::components::{database, gateway};
+use crate::components::{Component, database, gateway, provisioner};
 use crate::kit::{observed::Observed, problem::Problem};
 
 /// Longest message of a condition.
@@ -160,37 +158,32 @@ fn sorted(mut conditions: Vec<Condition>) -> Vec<Condition> {
     conditions
 }
 
-/// Each use of a component: proved, refuted, or unknown because nobody could say lately.
+/// Each use of a component.
 fn bindings(app: &App<'_>, previous: &Status) -> Vec<BindingStatus> {
-    let silent = !app.scope.observed.workload("Deployment", &app.scope.component("provisioner", "")).is_some_and(|w| w.ready > 0);
-    let one = |edge: &database::DatabaseEdge| {
-        let proof = gates::proof(app, &edge.service, "database").filter(|_| !silent);
-        let (proved, mut reason, message) = match proof {
-            Some(proof) => (if proof.proved { "True" } else { "False" }, proof.reason.clone(), proof.message.clone()),
-            None if silent => ("Unknown", "ProvisionerSilent".to_owned(), "the provisioner is not ready, so nobody tries this binding".to_owned()),
-            None => ("Unknown", "NotTriedYet".to_owned(), "the provisioner has not tried this binding yet".to_owned()),
-        };
-        let service = app.spec().services.iter().find(|s| s.name == edge.service);
-        let overridden = service.map(|s| app.overridden(s, "database")).unwrap_or_default();
-        let message = match overridden.is_empty() {
-            true => bounded(&message),
-            false => {
-                reason = "Overridden".into();
-                format!("`env` of the service replaces {}", overridden.join(", "))
-            }
-        };
-        let before = previous.bindings.iter().find(|b| b.service == edge.service && b.name == "database" && b.proved == proved);
-        BindingStatus {
-            service: edge.service.clone(),
-            name: "database".into(),
-            proved: proved.into(),
-            identity: proof.map(|p| p.identity.clone()).filter(|identity| !identity.is_empty()),
-            since: before.and_then(|b| b.since.clone()).or_else(|| Some(Time(app.scope.observed.now))),
-            reason,
-            message: Some(message).filter(|m| !m.is_empty()),
-        }
+    app.wiring.databases.iter().map(|edge| binding(app, previous, &edge.service, database::Database::ROLE)).collect()
+}
+
+/// One use: proved, refuted, or unknown because nobody could say lately.
+fn binding(app: &App<'_>, previous: &Status, service: &str, component: &str) -> BindingStatus {
+    let silent = app.scope.observed.workload("Deployment", &app.scope.component(provisioner::ROLE, "")).is_none_or(|w| w.ready == 0);
+    let proof = gates::proof(app, service, component).filter(|_| !silent);
+    let (proved, reason, message) = match proof {
+        Some(proof) => (if proof.proved { "True" } else { "False" }, proof.reason.as_str(), proof.message.as_str()),
+        None if silent => ("Unknown", "ProvisionerSilent", "the provisioner is not ready, so nobody tries this binding"),
+        None => ("Unknown", "NotTriedYet", "the provisioner has not tried this binding yet"),
     };
-    app.wiring.databases.iter().map(one).collect()
+    let overridden = app.spec().services.iter().find(|s| s.name == service).map(|s| app.overridden(s, component)).unwrap_or_default();
+    let replaced = (!overridden.is_empty()).then(|| format!("`env` of the service replaces {}", overridden.join(", ")));
+    let before = previous.bindings.iter().find(|b| b.service == service && b.name == component && b.proved == proved);
+    BindingStatus {
+        service: service.into(),
+        name: component.into(),
+        proved: proved.into(),
+        identity: proof.map(|p| p.identity.clone()).filter(|identity| !identity.is_empty()),
+        since: before.and_then(|b| b.since.clone()).or(Some(Time(app.scope.observed.now))),
+        reason: if replaced.is_some() { "Overridden" } else { reason }.into(),
+        message: replaced.or_else(|| Some(bounded(message))).filter(|m| !m.is_empty()),
+    }
 }
 
 /// Anchors of parts that the resource does not declare any more.
@@ -215,9 +208,4 @@ fn count(parts: &[PartStatus], kind: &str) -> String {
 fn camel(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
-}
-
-/// The name by which messages call an application.
-pub fn full_name(app: &MicroserviceApp) -> String {
-    format!("{}/{}", app.namespace().unwrap_or_default(), app.name_any())
 }

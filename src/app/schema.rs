@@ -178,7 +178,7 @@ fn name(value: &Value) -> &'static str {
 fn wrong_type(wanted: &[&str], value: &Value) -> String {
     let remedy = match value {
         Value::Bool(_) | Value::Number(_) if wanted.contains(&"string") => format!("; put it in quotes: \"{value}\""),
-        Value::String(text) if text.parse::<i64>().is_ok() => "; remove the quotes".to_owned(),
+        Value::String(text) if wanted == ["integer"] && text.parse::<i64>().is_ok() => "; remove the quotes".to_owned(),
         Value::Null if wanted == ["object"] => "; write `{}`, or remove it".to_owned(),
         _ => String::new(),
     };
@@ -200,6 +200,8 @@ fn length(schema: &Value, text: &str, add: &mut impl FnMut(&'static str, String)
         add(TOO_LONG, format!("must be no more than {most} characters; it has {length}"));
     } else if schema["minLength"].as_u64().is_some_and(|least| length < least) {
         add(INVALID, "may not be empty".to_owned());
+    } else if let Some(pattern) = schema["pattern"].as_str().filter(|p| regex::Regex::new(p).is_ok_and(|form| !form.is_match(text))) {
+        add(INVALID, format!("must have the form '{pattern}'"));
     }
 }
 
@@ -210,7 +212,7 @@ fn array(schema: &Value, items: &[Value], path: &str, problems: &mut Vec<Problem
     for (index, item) in items.iter().enumerate() {
         walk(&schema["items"], item, &format!("{path}[{index}]"), problems);
     }
-    if let Some(keys) = schema["x-kubernetes-list-map-keys"].as_array() {
+    if let Some(keys) = schema["x-kubernetes-list-map-keys"].as_array().filter(|_| items.iter().all(|i| i.is_object() || i.is_null())) {
         duplicates(keys, items, path, problems);
     }
 }

@@ -99,6 +99,9 @@ fn judge(checker: &Checker, document: &Document, file: &str) -> Verdict {
     }
     let mut noted = vec![];
     hints::nulls(&document.value["spec"], "spec", &mut noted);
+    if let Some(meant) = &document.meant {
+        hints::misread(&document.value["spec"], &meant["spec"], "spec", &mut noted);
+    }
     match serde_json::from_value::<MicroserviceApp>(sent) {
         Ok(app) => {
             errors.extend(problems::problems(&app));

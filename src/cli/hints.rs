@@ -24,6 +24,21 @@ pub fn nulls(value: &Value, path: &str, hints: &mut Vec<Problem>) {
     }
 }
 
+/// Plain scalars that Kubernetes reads as something else than people mean: `sent` is what it reads, `meant` what a reader of YAML 1.2 does.
+pub fn misread(sent: &Value, meant: &Value, path: &str, hints: &mut Vec<Problem>) {
+    match (sent, meant) {
+        (Value::Bool(_) | Value::Number(_), Value::String(text)) => {
+            hints.push(Problem::new(path, "Misread", format!("is read as {sent}, not as the text '{text}'; put it in quotes if the text is meant")));
+        }
+        (Value::Array(sent), Value::Array(meant)) => sent.iter().zip(meant).enumerate().for_each(|(i, (s, m))| misread(s, m, &format!("{path}[{i}]"), hints)),
+        (Value::Object(sent), Value::Object(meant)) => {
+            let both = sent.iter().filter_map(|(name, value)| Some((name, value, meant.get(name)?)));
+            both.for_each(|(name, s, m)| misread(s, m, &format!("{path}.{name}"), hints));
+        }
+        _ => {}
+    }
+}
+
 /// What the specification says and hardly means.
 pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
     let services = &app.spec.services;
@@ -59,7 +74,16 @@ fn floating(image: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::floating;
+    use serde_json::json;
+
+    use super::{floating, misread};
+
+    #[test]
+    fn a_plain_yes_is_told_and_a_quoted_one_is_not() {
+        let mut hints = vec![];
+        misread(&json!({"env": [{"value": true}, {"value": "yes"}]}), &json!({"env": [{"value": "yes"}, {"value": "yes"}]}), "spec", &mut hints);
+        assert_eq!(hints.iter().map(|h| h.path.as_str()).collect::<Vec<_>>(), ["spec.env[0].value"]);
+    }
 
     #[test]
     fn an_image_floats_without_a_tag_or_a_digest() {

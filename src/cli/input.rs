@@ -16,6 +16,8 @@ const LIMIT: u64 = 3 * 1024 * 1024;
 pub struct Document {
     /// What `kubectl` would send.
     pub value: Value,
+    /// What a reader of YAML 1.2 would see, and people mean: there a plain `yes` is a text.
+    pub meant: Option<Value>,
     lines: BTreeMap<String, u64>,
 }
 
@@ -55,14 +57,19 @@ fn documents(text: &str) -> Result<Vec<Document>, String> {
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
     };
     let nodes = serde_saphyr::from_multiple_with_options::<Spanned<Node>>(text, options).map_err(|e| e.to_string())?;
-    Ok(nodes.into_iter().map(Document::from).collect())
+    let meant: Vec<_> = serde_yaml::Deserializer::from_str(text).map(|document| Value::deserialize(document).ok()).collect();
+    let mut documents: Vec<Document> = nodes.into_iter().map(Document::from).collect();
+    if meant.len() == documents.len() {
+        documents.iter_mut().zip(meant).for_each(|(document, meant)| document.meant = meant);
+    }
+    Ok(documents)
 }
 
 impl From<Spanned<Node>> for Document {
     fn from(root: Spanned<Node>) -> Self {
         let mut lines = BTreeMap::from([(String::new(), root.referenced.line())]);
         let value = root.value.place("", &mut lines);
-        Self { value, lines }
+        Self { value, meant: None, lines }
     }
 }
 
@@ -70,10 +77,19 @@ impl From<Spanned<Node>> for Document {
 enum Node {
     Scalar(Value),
     List(Vec<Spanned<Node>>),
-    Fields(Vec<(Spanned<String>, Node)>),
+    Fields(Vec<(String, u64, Node)>),
 }
 
 impl Node {
+    /// What it is as the key of a field: `kubectl` makes `true` of a plain `on` here as well.
+    fn name(self) -> Option<String> {
+        match self {
+            Self::Scalar(Value::String(text)) => Some(text),
+            Self::Scalar(value @ (Value::Bool(_) | Value::Number(_))) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
     /// Takes the lines out of it.
     fn place(self, path: &str, lines: &mut BTreeMap<String, u64>) -> Value {
         match self {
@@ -87,11 +103,10 @@ impl Node {
                 Value::Array(items.into_iter().enumerate().map(place).collect())
             }
             Self::Fields(fields) => {
-                let place = |(name, node): (Spanned<String>, Node)| {
-                    let path = if path.is_empty() { name.value.clone() } else { format!("{path}.{}", name.value) };
-                    lines.insert(path.clone(), name.referenced.line());
-                    let value = node.place(&path, lines);
-                    (name.value, value)
+                let place = |(name, line, node): (String, u64, Node)| {
+                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    lines.insert(path.clone(), line);
+                    (name, node.place(&path, lines))
                 };
                 Value::Object(fields.into_iter().map(place).collect::<Map<_, _>>())
             }
@@ -142,8 +157,10 @@ impl<'de> Visitor<'de> for AnyNode {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         let mut fields = vec![];
-        while let Some(entry) = entries.next_entry()? {
-            fields.push(entry);
+        while let Some((key, value)) = entries.next_entry::<Spanned<Node>, Node>()? {
+            let line = key.referenced.line();
+            let key = key.value.name().ok_or_else(|| A::Error::custom(format!("line {line}: a key must be a text")))?;
+            fields.push((key, line, value));
         }
         Ok(Node::Fields(fields))
     }
@@ -160,6 +177,7 @@ mod tests {
 
     #[test]
     fn plain_scalars_are_read_as_yaml_1_1() {
+        assert_eq!(one("{on: 1, 'off': 2, 3: 4}").value, json!({"true": 1, "off": 2, "3": 4}));
         let read = one("{a: yes, b: off, c: 0777, d: 0o17, e: 2.0, f: 'yes', g: 1:30, h: ~, i: 1.5, j: 2026-11-23, k: 0x1F, l: 1e3}");
         let expected = json!({"a": true, "b": false, "c": 511, "d": 15, "e": 2, "f": "yes", "g": "1:30", "h": null, "i": 1.5, "j": "2026-11-23", "k": 31, "l": 1000});
         assert_eq!(read.value, expected);

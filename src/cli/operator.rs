@@ -1,69 +1,49 @@
-//! `microapp operator`: keeps applications.
+//! `microapp operator`: the operator itself.
 
 use std::net::SocketAddr;
 
-use crate::app::Settings;
-use crate::cluster::client;
-use crate::controller::{self, Options};
+use clap::Args;
+use kube::Client;
 
-/// Keep the applications of the cluster.
-#[derive(clap::Args, Debug)]
+use super::{Error, OK, asked_to_end};
+use crate::app::Settings;
+use crate::controller::{self, Options};
+use crate::kit::images;
+
+/// Run the operator, on the cluster that it is in or that the kubeconfig names
+#[derive(Args, Debug)]
 pub struct Operator {
-    /// Image of the agents in pods; the operator's own by default
-    #[arg(long, env = "MICROAPP_AGENT_IMAGE")]
-    agent_image: Option<String>,
-    /// The one namespace whose applications it keeps; all by default
-    #[arg(long, env = "MICROAPP_NAMESPACE")]
+    /// Keep the applications of one namespace only [default: of all]
+    #[arg(long)]
     namespace: Option<String>,
-    /// Namespace of the Lease by which one of several operators leads; none: this one leads without asking
+    /// Image of the agents in the pods of applications
+    #[arg(long, env = "MICROAPP_AGENT_IMAGE", default_value = images::AGENT)]
+    agent_image: String,
+    /// Namespace of the Lease by which one of several operators acts [default: none; it acts without asking]
     #[arg(long, env = "POD_NAMESPACE")]
     lease_namespace: Option<String>,
-    /// Name by which others know this one
+    /// How the others know this one
     #[arg(long, env = "POD_NAME", default_value = "microapp")]
     identity: String,
-    /// Where `/livez` and `/readyz` answer
+    /// Where /livez and /readyz are answered
     #[arg(long, default_value = "0.0.0.0:8081")]
     health_address: SocketAddr,
-    /// Where `/metrics` answers
+    /// Where /metrics is answered
     #[arg(long, default_value = "0.0.0.0:8080")]
     metrics_address: SocketAddr,
 }
 
-/// Why the operator could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Cluster(#[from] crate::cluster::Error),
-    #[error("cannot listen: {0}")]
-    Listen(#[from] std::io::Error),
-}
-
-/// Runs until the process is told to end, or until another operator leads.
-///
-/// # Errors
-/// When there is no cluster to speak to, or a port is taken.
-pub async fn run(args: Operator) -> Result<(), Error> {
-    let mut settings = Settings::default();
-    settings.agent_image = args.agent_image.unwrap_or(settings.agent_image);
-    let options = Options {
-        settings,
-        namespace: args.namespace,
-        lease_namespace: args.lease_namespace,
-        identity: args.identity,
-        health_address: Some(args.health_address),
-        metrics_address: Some(args.metrics_address),
-    };
-    controller::run(client::connect().await?, options, ended()).await?;
-    Ok(())
-}
-
-/// Done when the process is told to end.
-async fn ended() {
-    use tokio::signal::unix::{SignalKind, signal};
-    // Without a handler the signal ends the process, which is what it asks for.
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+impl Operator {
+    pub async fn run(self) -> Result<u8, Error> {
+        let options = Options {
+            settings: Settings { agent_image: self.agent_image, ..Default::default() },
+            namespace: self.namespace,
+            lease_namespace: self.lease_namespace,
+            identity: self.identity,
+            health_address: Some(self.health_address),
+            metrics_address: Some(self.metrics_address),
+        };
+        controller::run(Client::try_default().await?, options, asked_to_end()).await?;
+        Ok(OK)
     }
 }

@@ -79,6 +79,13 @@ impl Context {
         state.failures
     }
 
+    /// A pass did all it wanted.
+    pub fn count_success(&self, key: &AppKey) {
+        if let Some(state) = self.lock().get_mut(key) {
+            state.failures = 0;
+        }
+    }
+
     /// Forgets an application that is gone.
     pub fn forget(&self, app: &DynamicObject) {
         let key = AppKey { namespace: app.namespace().unwrap_or_default(), name: app.name_any() };

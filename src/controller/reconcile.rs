@@ -87,7 +87,11 @@ async fn pass(object: &DynamicObject, context: &Context) -> Result<Action, Error
     // What was made in this pass may let more be built: an anchor names what hangs on it.
     let more = sound.build().len() > built && applied.failed.is_none() && app.spec.reconciliation != Some(Reconciliation::Paused);
     let next = next(&app, &status, &applied, &mut state, &observed);
-    publish(&app, status, &applied, key, state, context).await?;
+    let well = applied.failed.is_none() && applied.conflicts.is_empty() && applied.lost.is_empty() && applied.refused.is_empty();
+    publish(&app, status, &applied, key.clone(), state, context).await?;
+    if well {
+        context.count_success(&key);
+    }
     Ok(if more { Action::requeue(Duration::ZERO) } else { next })
 }
 
@@ -123,7 +127,6 @@ fn next(app: &MicroserviceApp, status: &Status, applied: &Applied, state: &mut S
         state.failures = state.failures.saturating_add(1);
         return Action::requeue(backoff(state.failures, if applied.failed.is_some() { LONGEST_RETRY } else { LONGEST_LOOK }));
     }
-    state.failures = 0;
     if !applied.contested.is_empty() {
         return Action::requeue(Duration::from_secs(60));
     }

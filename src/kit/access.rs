@@ -19,7 +19,7 @@ pub fn account(scope: &Scope<'_>, name: &str, part: &str, rules: Vec<PolicyRule>
     if rules.is_empty() {
         return;
     }
-    out.push(part, &Role { metadata: scope.meta(name.into(), part), rules: Some(rules), ..Default::default() });
+    out.push(part, &Role { metadata: scope.meta(name.into(), part), rules: Some(rules) });
     out.push(part, &RoleBinding {
         metadata: scope.meta(name.into(), part),
         role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".into(), kind: "Role".into(), name: name.into() },

@@ -17,6 +17,8 @@ pub const OWN_ANNOTATIONS_TEXT: &str = "keys of microapp.dev may not be set; the
 /// Whether every value of a map can be the value of a label.
 pub const LABEL_VALUES: &str = "self.all(k, self[k].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'))";
 pub const LABEL_VALUES_TEXT: &str = "values must be at most 63 characters of A-Z, a-z, 0-9, '-', '_' and '.', beginning and ending with a letter or digit";
+/// What the name of a host looks like, perhaps with a star as its first label.
+pub const HOST_NAME: &str = "^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// Whether a text can be the path of a request.
 pub const REQUEST_PATH: &str = "self.matches('^/[!-\"$->@-~]*$')";
 /// Whether a text can be the reference of an image.

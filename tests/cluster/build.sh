@@ -5,23 +5,23 @@
 CACHE=${MICROAPP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/microapp}
 PROGRAMS=$CACHE/kube-$(cat "$here"/go.mod "$here"/go.sum "$here"/*.go "$here/build.sh" | sha256sum | cut -c1-16)
 
-cached() { # FOLDER WHAT FUNCTION: runs FUNCTION PART_OF_CACHE unless the folder is there; one at a time
+cached() { # FOLDER WHAT HOW_LONG FUNCTION: lets FUNCTION fill the folder unless it is there; one at a time
 	if [ -d "$1" ]; then return; fi
 	mkdir -p "$CACHE"
 	exec 9>"$CACHE/lock"
 	flock 9
 	if [ ! -d "$1" ]; then
-		say "making $2 (kept in $1)"
+		say "making $2: $3; kept in $1"
 		rm -rf "$1.part"
 		mkdir "$1.part"
-		"$3" "$1.part"
+		"$4" "$1.part"
 		mv "$1.part" "$1"
 		say "made $2"
 	fi
 	exec 9>&-
 }
 
-build_programs() { cached "$PROGRAMS" "the Kubernetes programs: 4 minutes on 2 cores from an empty Go cache" compile; }
+build_programs() { cached "$PROGRAMS" "the Kubernetes programs" "4 minutes on 2 cores while Go's cache is empty" compile; }
 
 compile() { # FOLDER: without inlining and debug data, for a quarter less time
 	command -v go >/dev/null || die "Go 1.26 or newer is needed to build the cluster's programs: https://go.dev/doc/install"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -37,6 +38,25 @@ func newNetwork(pods []*corev1.Pod, namespaces []*corev1.Namespace, dns *corev1.
 	return n
 }
 
+// rule is what NetworkPolicyIngressRule and NetworkPolicyEgressRule have in common.
+type rule struct {
+	peers []networkingv1.NetworkPolicyPeer
+	ports []networkingv1.NetworkPolicyPort
+}
+
+func rulesOf(spec *networkingv1.NetworkPolicySpec, direction networkingv1.PolicyType) (rules []rule) {
+	if direction == networkingv1.PolicyTypeIngress {
+		for _, r := range spec.Ingress {
+			rules = append(rules, rule{r.From, r.Ports})
+		}
+		return rules
+	}
+	for _, r := range spec.Egress {
+		rules = append(rules, rule{r.To, r.Ports})
+	}
+	return rules
+}
+
 // add turns one policy into lines of the chains of the pods that it selects.
 func (n *network) add(policy *networkingv1.NetworkPolicy) error {
 	selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
@@ -48,23 +68,13 @@ func (n *network) add(policy *networkingv1.NetworkPolicy) error {
 			continue
 		}
 		for _, direction := range policy.Spec.PolicyTypes {
-			lines := n.chains[direction][pod.Status.PodIP] // an empty chain drops all
-			if direction == networkingv1.PolicyTypeIngress {
-				for _, rule := range policy.Spec.Ingress {
-					allowed, err := n.allowed("ip saddr", policy.Namespace, rule.From, rule.Ports, pod)
-					if err != nil {
-						return err
-					}
-					lines = append(lines, allowed...)
+			lines := n.chains[direction][pod.Status.PodIP] // a chain without lines drops all
+			for _, r := range rulesOf(&policy.Spec, direction) {
+				allowed, err := n.allowed(r, direction, pod)
+				if err != nil {
+					return err
 				}
-			} else {
-				for _, rule := range policy.Spec.Egress {
-					allowed, err := n.allowed("ip daddr", policy.Namespace, rule.To, rule.Ports, nil)
-					if err != nil {
-						return err
-					}
-					lines = append(lines, allowed...)
-				}
+				lines = append(lines, allowed...)
 			}
 			n.chains[direction][pod.Status.PodIP] = lines
 		}
@@ -72,43 +82,36 @@ func (n *network) add(policy *networkingv1.NetworkPolicy) error {
 	return nil
 }
 
-// allowed is every peer with every port. A port's name is looked up in the pod that is connected to: the selected
-// one for ingress (to), each peer for egress (to is nil).
-func (n *network) allowed(field, namespace string, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort, to *corev1.Pod) ([]string, error) {
-	var blocks []string // matches without pods
-	pods := n.peers
-	if len(peers) == 0 {
-		blocks = []string{""}
-	} else {
-		pods = nil
+// allowed is every peer of the rule with every port. A port's name is looked up in the pod that is connected to:
+// the selected one for ingress, each peer for egress.
+func (n *network) allowed(r rule, direction networkingv1.PolicyType, pod *corev1.Pod) (lines []string, err error) {
+	field, target := "ip daddr", (*corev1.Pod)(nil)
+	if direction == networkingv1.PolicyTypeIngress {
+		field, target = "ip saddr", pod
 	}
-	for _, peer := range peers {
+	blocks, pods := []string{""}, n.peers // without peers: anyone, and the pods since only they know the names of their ports
+	if len(r.peers) > 0 {
+		blocks, pods = nil, nil
+	}
+	for _, peer := range r.peers {
 		if peer.IPBlock != nil {
 			blocks = append(blocks, block(field, peer.IPBlock)...)
 			continue
 		}
-		selected, err := n.selected(namespace, peer)
+		selected, err := n.selected(pod.Namespace, peer)
 		if err != nil {
 			return nil, err
 		}
 		pods = append(pods, selected...)
 	}
-	var lines []string
 	for _, match := range blocks {
-		for _, port := range portMatches(ports, to) {
+		for _, port := range portMatches(r.ports, target) {
 			lines = append(lines, match+port)
 		}
 	}
-	if len(peers) == 0 && (to != nil || !slices.ContainsFunc(ports, named)) {
-		return lines, nil // anyone already
-	}
-	for _, pod := range pods {
-		target := to
-		if target == nil {
-			target = pod
-		}
-		for _, port := range portMatches(ports, target) {
-			lines = append(lines, fmt.Sprintf("%s %s %s", field, pod.Status.PodIP, port))
+	for _, peer := range pods {
+		for _, port := range portMatches(r.ports, cmp.Or(target, peer)) {
+			lines = append(lines, fmt.Sprintf("%s %s %s", field, peer.Status.PodIP, port))
 		}
 	}
 	return lines, nil
@@ -148,10 +151,6 @@ func block(field string, b *networkingv1.IPBlock) []string {
 	return []string{match}
 }
 
-func named(port networkingv1.NetworkPolicyPort) bool {
-	return port.Port != nil && port.Port.StrVal != ""
-}
-
 // portMatches is one empty match for a rule without ports; a name that the pod does not have matches nothing.
 func portMatches(ports []networkingv1.NetworkPolicyPort, pod *corev1.Pod) []string {
 	if len(ports) == 0 {
@@ -169,7 +168,7 @@ func portMatches(ports []networkingv1.NetworkPolicyPort, pod *corev1.Pod) []stri
 			matches = append(matches, "meta l4proto "+lower+" ")
 		case port.EndPort != nil:
 			matches = append(matches, fmt.Sprintf("%s dport %d-%d ", lower, port.Port.IntVal, *port.EndPort))
-		case !named(port):
+		case port.Port.StrVal == "":
 			matches = append(matches, fmt.Sprintf("%s dport %d ", lower, port.Port.IntVal))
 		case pod != nil:
 			for _, number := range containerPorts(pod, port.Port.StrVal, protocol) {
@@ -196,28 +195,30 @@ func containerPorts(pod *corev1.Pod, name string, protocol corev1.Protocol) (num
 func (n *network) ruleset() string {
 	var text strings.Builder
 	text.WriteString("add table ip microapp-netpol\ndelete table ip microapp-netpol\ntable ip microapp-netpol {\n")
-	verdicts := map[networkingv1.PolicyType]string{}
-	for _, direction := range []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress} {
-		var jumps []string
-		for _, address := range slices.Sorted(maps.Keys(n.chains[direction])) {
-			chain := strings.ToLower(string(direction)) + "-" + strings.ReplaceAll(address, ".", "-")
-			lines := n.chains[direction][address]
-			slices.Sort(lines) // stable, whatever order policies and pods were listed in
-			fmt.Fprintf(&text, "chain %s {\n", chain)
-			for _, line := range slices.Compact(lines) {
-				fmt.Fprintf(&text, "%s return\n", line)
-			}
-			text.WriteString("drop\n}\n")
-			jumps = append(jumps, address+" : jump "+chain)
-		}
-		if len(jumps) > 0 {
-			field := map[networkingv1.PolicyType]string{networkingv1.PolicyTypeIngress: "daddr", networkingv1.PolicyTypeEgress: "saddr"}[direction]
-			verdicts[direction] = fmt.Sprintf("ip %s vmap { %s }\n", field, strings.Join(jumps, ", "))
-		}
-	}
+	egress := n.writeChains(&text, networkingv1.PolicyTypeEgress, "saddr")
+	ingress := n.writeChains(&text, networkingv1.PolicyTypeIngress, "daddr")
 	const known = "ct state established,related accept\n"
-	egress, ingress := verdicts[networkingv1.PolicyTypeEgress], verdicts[networkingv1.PolicyTypeIngress]
 	text.WriteString("chain forward {\ntype filter hook forward priority -5;\n" + known + egress + ingress + "}\n")
 	text.WriteString("chain input {\ntype filter hook input priority -5;\n" + known + egress + "}\n}\n")
 	return text.String()
+}
+
+// writeChains returns the line that sends each selected pod's packets to its chain.
+func (n *network) writeChains(text *strings.Builder, direction networkingv1.PolicyType, field string) string {
+	var jumps []string
+	for _, address := range slices.Sorted(maps.Keys(n.chains[direction])) {
+		chain := strings.ToLower(string(direction)) + "-" + strings.ReplaceAll(address, ".", "-")
+		lines := n.chains[direction][address]
+		slices.Sort(lines) // stable, whatever order policies and pods were listed in
+		fmt.Fprintf(text, "chain %s {\n", chain)
+		for _, line := range slices.Compact(lines) {
+			fmt.Fprintf(text, "%s return\n", line)
+		}
+		text.WriteString("drop\n}\n")
+		jumps = append(jumps, address+" : jump "+chain)
+	}
+	if len(jumps) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("ip %s vmap { %s }\n", field, strings.Join(jumps, ", "))
 }

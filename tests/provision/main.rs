@@ -241,10 +241,24 @@ async fn two_services_share_a_database() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn awkward_names() -> anyhow::Result<()> {
-    let services = [("user", "select", false), ("order-items", "a-b-c", false), ("orders-owner", "orders", false), ("Straße \"1\"", "user", true)];
-    let Some(case) = Case::new(&services)? else { return Ok(()) };
+    let (select, dashes, quotes) = ("select", "a-b-c", "Straße \"1\" 'x'");
+    let Some(mut case) = Case::new(&[("user", select, false), ("order-items", dashes, false), ("orders_owner", "orders", false), (quotes, "user", true)])?
+    else {
+        return Ok(());
+    };
     case.sound().await?;
-    case.sql("order-items", "a-b-c", "CREATE TABLE \"table\" (id int)").await?;
+    case.sql("order-items", dashes, "CREATE TABLE \"table\" (id int)").await?;
+    // Each statement once more, now to change and to take away.
+    case.services(&[("order-items", dashes, true), (quotes, quotes, false)])?;
+    case.sound().await?;
+    assert!(case.sql("order-items", dashes, "DROP TABLE \"table\"").await.is_err());
+    assert!(case.sql("user", select, "SELECT 1").await.is_err());
+    // The administrator and the system's databases are not ours, and their names are not free.
+    case.services(&[(ADMIN, "orders", false), ("web", "template1", false)])?;
+    case.secret("postgres-v1", ADMIN, "wrong")?;
+    case.password.insert(ADMIN.into(), ADMIN_PASSWORD.into());
+    assert_eq!(reasons(&case.round().await.1), [(ADMIN, "NotOurs"), ("web", "NotOurs")]);
+    case.admin("SELECT 1").await?;
     Ok(())
 }
 

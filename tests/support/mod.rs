@@ -7,3 +7,4 @@ pub mod fault;
 pub mod operator;
 pub mod provisioner;
 pub mod space;
+pub mod verdict;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-use crate::agent::Error;
+use crate::agent::{Error, whole};
 use crate::kit::agents::GATEWAY_STATS;
 
 /// How long kube-proxy and load balancers go on sending new connections to a pod that ends.
@@ -84,7 +84,7 @@ impl Envoy {
             let uri: Uri = format!("http://{}{path}", self.address).parse().map_err(|error| self.problem(error))?;
             let mut request = Request::new(Body::empty());
             (*request.method_mut(), *request.uri_mut()) = (method, uri);
-            let response = self.client.request(request).await.map_err(|error| self.problem(error))?;
+            let response = self.client.request(request).await.map_err(|error| self.problem(whole(&error)))?;
             let status = response.status();
             let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES).await.map_err(|error| self.problem(error))?;
             if status.is_success() { Ok(body.to_vec()) } else { Err(self.problem(status)) }

@@ -14,18 +14,23 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, DefaultBackoff, Event};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, ResourceExt};
 use tracing::warn;
 
+use super::backoff::Backoff;
 use super::server::{self, Readiness};
-use super::{Error, cluster, read_plan};
+use super::{Error, cluster, read_plan, whole};
 use crate::kit::agents::{DiscoverCluster, DiscoverPlan, ENDPOINTS_FOLDER, PLAN_FILE, PLAN_FOLDER};
 use endpoints::SERVICE;
 use files::Files;
 
 /// Once complete, the answer stays good however old it becomes: an Envoy that can serve is worth more than one that is taken away.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Between attempts to reach the API server. The longest is short, because Envoy goes on with old endpoints for as long.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -53,8 +58,9 @@ pub async fn run(options: Options) -> Result<(), Error> {
         }
         let client = cluster()?;
         let slices = Api::<EndpointSlice>::default_namespaced(client);
+        let backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         let events = watcher::watcher(slices, watcher::Config::default().labels(&selector(&plan.clusters)));
-        follow(events.backoff(DefaultBackoff::default()), &plan.clusters, &mut files, &readiness).await
+        follow(events.backoff(backoff), &plan.clusters, &mut files, &readiness).await
     };
     tokio::try_join!(serve, follow).map(|_| ())
 }
@@ -76,7 +82,7 @@ async fn follow(
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => slices.learn(event),
-            Err(error) => warn!(%error, "cannot follow EndpointSlices; Envoy keeps the last endpoints, and we try again"),
+            Err(error) => warn!(error = whole(&error), "cannot follow EndpointSlices; Envoy keeps the last endpoints, and we try again"),
         }
         if slices.complete {
             for cluster in clusters {

@@ -13,8 +13,9 @@ use futures::{StreamExt, stream};
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
+use super::backoff::Backoff;
 use super::server::{self, Readiness};
-use super::{Error, cluster, read_plan};
+use super::{Error, cluster, read_plan, whole};
 use crate::kit::agents::{LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, Report};
 use report::Reporter;
 
@@ -54,7 +55,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
 
 async fn rounds(provisioner: Provisioner, reporter: &mut Reporter, readiness: &Readiness) {
     let interval = Duration::from_secs(provisioner.plan.interval_seconds).max(RETRY);
-    let mut pace = Pace { interval, retry: RETRY };
+    let mut backoff = Backoff::new(RETRY, interval);
     let mut last = None;
     loop {
         let tell = async |report: &Report| {
@@ -65,32 +66,19 @@ async fn rounds(provisioner: Provisioner, reporter: &mut Reporter, readiness: &R
         if published {
             readiness.extend(interval * BELIEVED_INTERVALS);
         }
-        sleep(pace.after(published && sound(&report))).await;
+        if published && report.proofs.iter().all(|proof| proof.proved) {
+            backoff.succeeded();
+            sleep(interval).await;
+        } else {
+            sleep(backoff.failed()).await;
+        }
         last = Some(report);
     }
 }
 
-/// How long to wait for the next round.
-struct Pace {
-    interval: Duration,
-    retry: Duration,
-}
-
-impl Pace {
-    fn after(&mut self, sound: bool) -> Duration {
-        let (pause, retry) = if sound { (self.interval, RETRY) } else { (self.retry, (self.retry * 2).min(self.interval)) };
-        self.retry = retry;
-        pause
-    }
-}
-
-fn sound(report: &Report) -> bool {
-    report.proofs.iter().all(|proof| proof.proved)
-}
-
 /// A report that cannot be written stops no repair: it is said, and tried again with the next round.
 async fn publish(reporter: &mut Reporter, report: &Report) -> bool {
-    reporter.publish(report).await.inspect_err(|error| error!(%error, "cannot write the report")).is_ok()
+    reporter.publish(report).await.inspect_err(|error| error!(error = whole(error), "cannot write the report")).is_ok()
 }
 
 /// Why a binding does not work. Each sentence goes to the user, and holds no secret.
@@ -207,16 +195,4 @@ pub struct Obstacle {
     pub service: String,
     pub component: String,
     pub failure: Failure,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_quicken_the_rounds_and_lasting_ones_slow_down_again() {
-        let mut pace = Pace { interval: Duration::from_secs(10), retry: RETRY };
-        let seconds = [true, false, false, false, false, true, false].map(|sound| pace.after(sound).as_secs());
-        assert_eq!(seconds, [10, 2, 4, 8, 10, 10, 2]);
-    }
 }

@@ -20,6 +20,8 @@ pub fn bootstrap(spec: &Gateway, wiring: &Wiring) -> Value {
     let services: BTreeSet<&str> = wiring.routes.iter().map(|route| route.service.as_str()).collect();
     let clusters: Vec<Value> = services.into_iter().map(cluster).chain([admin_cluster()]).collect();
     json!({
+        // Without a name Envoy takes no endpoints from files.
+        "node": { "id": "gateway", "cluster": "microapp" },
         "admin": { "address": address("127.0.0.1", ADMIN_PORT) },
         "static_resources": {
             "listeners": [listener("gateway", HTTP_PORT, public(virtual_hosts(spec, &wiring.routes))), listener("ready", READY_PORT, readiness())],

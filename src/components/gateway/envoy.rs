@@ -35,7 +35,7 @@ impl Engine<Gateway> for Envoy {
             image: spec.runtime.image.clone(),
             default_image: images::ENVOY.into(),
             command: vec!["envoy".into()],
-            args: ["--config-path", "/etc/envoy/envoy.json", "--disable-hot-restart", "--drain-time-s", "20"].map(Into::into).into(),
+            args: ["--config-path", "/etc/envoy/envoy.json", "--disable-hot-restart", "--drain-time-s", "20", "--log-level", "warn"].map(Into::into).into(),
             user: USER,
             replicas: spec.replicas.unwrap_or(if scope.highly_available { 2 } else { 1 }),
             ports: vec![Port { exposed: Some(80), protocol: Some("http"), ..Port::new("http", config::HTTP_PORT) }],

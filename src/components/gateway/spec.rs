@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::fields::{OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS, QUALIFIED_KEYS_TEXT, Runtime};
+use crate::kit::fields::{HOST_NAME, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS, QUALIFIED_KEYS_TEXT, Runtime};
 
 /// The one entry of the application: it routes requests to services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -18,9 +18,8 @@ pub struct Gateway {
     /// Host names that it answers to. Default: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
-    #[x_kube(validation = Rule::new("self.all(h, self.exists_one(g, g == h))").message(Message::Expression("\"'\" + self.filter(h, !self.exists_one(g, g == h))[0] + \"' stands in `hosts` more than once\"".into())))]
-    #[x_kube(validation = Rule::new("self.all(h, h.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))")
-        .message(Message::Expression("\"'\" + self.filter(h, !h.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))[0] + \"' must be a host name such as 'shop.example.com' or '*.example.com', in lower case, without port or path\"".into())))]
+    #[x_kube(validation = Rule::new("self.all(h, self.exists_one(g, g == h))").message(Message::Expression("strings.quote(self.filter(h, !self.exists_one(g, g == h))[0]) + ' stands in `hosts` more than once'".into())))]
+    #[x_kube(validation = Rule::new(format!("self.all(h, h.matches('{HOST_NAME}'))")).message(Message::Expression(format!("strings.quote(self.filter(h, !h.matches('{HOST_NAME}'))[0]) + \" must be a host name such as 'shop.example.com' or '*.example.com', in lower case, without port or path\""))))]
     pub hosts: Vec<String>,
     /// Annotations of the Service that exposes it, such as those that a cloud's load balancer reads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

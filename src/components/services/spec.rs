@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::fields::{IMAGE, IMAGE_TEXT, KeyRef, NamedRef, REQUEST_PATH, Resources, Scheduling};
+use crate::kit::fields::{HOST_NAME, IMAGE, IMAGE_TEXT, KeyRef, NamedRef, REQUEST_PATH, Resources, Scheduling};
 
 /// The port a service listens on when nothing else is said.
 pub const DEFAULT_PORT: i32 = 8080;
@@ -165,7 +165,7 @@ pub struct Route {
     pub r#match: Option<PathMatch>,
     /// Host names that it answers to, each one of `gateway.hosts`. Default: all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 253), regex(pattern = "^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")))] // as CEL, for every host of every route, this costs too much
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253), regex(pattern = HOST_NAME)))] // a rule for every host of every route would cost too much
     pub hosts: Vec<String>,
     /// What replaces `path` before the service sees the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ unpack_debian() {
 		{ apt-get -q update && apt-get -qy install --no-install-recommends "${missing[@]}"; } >"$CACHE/apt.log" 2>&1 ||
 			die "apt-get could not install ${missing[*]}: $(tail -n 3 "$CACHE/apt.log")"
 	fi
-	cached "$NODE_PROGRAMS" 'containerd, runc and CNI plug-ins from Debian: 10 seconds' fetch_packages
+	cached "$NODE_PROGRAMS" 'containerd, runc and CNI plug-ins from Debian' '10 seconds' fetch_packages
 }
 
 fetch_packages() ( # FOLDER

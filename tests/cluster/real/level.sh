@@ -66,16 +66,24 @@ child_of() { # PID: its only child, which nsenter and unshare are about to make
 	echo "${child% }"
 }
 in_network() { nsenter -t "$(pid_of node)" -n -- "$@"; }
+linked() { ip link show "$HOST_LINK" >/dev/null 2>&1; }
 
 node() {
-	if alive node; then return; fi
+	if alive node; then
+		if [ -e "$DIR/run/joined" ]; then return; fi
+		kill -KILL "$(pid_of node)" # half made
+	fi
 	case $DIR in /run/* | /var/lib/* | /var/log/*) die "the node has a $DIR of its own: name another folder by --dir" ;; esac
 	if ip -4 route show root "$ADDRESS/24" | grep -qv "dev $HOST_LINK"; then
 		die "the addresses $ADDRESS/24 are in use on this machine: $(ip -4 route show root "$ADDRESS/24")"
 	fi
-	if ip link show "$HOST_LINK" >/dev/null 2>&1; then die "another real cluster runs here: end it by '$0 down', with --dir if it was given one"; fi
-	modprobe -q br_netfilter 2>/dev/null || true # built in, or not to be had: then policies between pods of the node are not enforced
-	rm -f "$DIR/run/mounted"
+	for _ in {1..50}; do # that of a killed node goes a moment after it
+		linked || break
+		sleep 0.1
+	done
+	if linked; then die "another real cluster runs here: end it by '$0 down', with --dir if it was given one"; fi
+	modprobe -q br_netfilter 2>/dev/null || true # built in, or not to be had
+	rm -f "$DIR"/run/{mounted,joined}
 	CLUSTER_DIR=$DIR setsid unshare --net --pid --mount --fork --kill-child --mount-proc bash "$here/real/init" "$DIR/run/mounted" </dev/null >>"$DIR/log/node.log" 2>&1 &
 	child_of $! >"$DIR/run/node.pid" || die "the node's namespaces cannot be made: $(cat "$DIR/log/node.log")"
 	local pid
@@ -84,7 +92,12 @@ node() {
 		alive node || die "the node's mounts cannot be made: $(cat "$DIR/log/node.log")"
 		sleep 0.02
 	done
-	ip link add "$HOST_LINK" type veth peer name node0 netns "$pid"
+	join_networks "$pid"
+	say 'node made'
+}
+
+join_networks() { # PID: the node's with this machine's
+	ip link add "$HOST_LINK" type veth peer name node0 netns "$1"
 	ip addr add "$HOST_ADDRESS/24" dev "$HOST_LINK"
 	ip link set "$HOST_LINK" up
 	in_network ip link set lo up
@@ -93,14 +106,24 @@ node() {
 	in_network ip route add "$SERVICE_CIDR" dev node0 # looked up before kube-proxy's rules send the packet elsewhere
 	in_network ip route add unreachable default
 	in_network sysctl -qw net.ipv4.ip_forward=1
-	in_network sysctl -qw net.bridge.bridge-nf-call-iptables=1 2>/dev/null || true # NetworkPolicy sees what passes the bridge
-	say 'node made'
+	in_network sysctl -qw net.bridge.bridge-nf-call-iptables=1 2>/dev/null ||
+		say 'this kernel has no br_netfilter: NetworkPolicy is not enforced between pods'
+	# pods answer this machine and do not ask it: its answers would follow its own default route to the outside
+	in_network nft -f - <<-'RULES'
+		table ip microapp-node {
+			chain forward {
+				type filter hook forward priority 0
+				iifname "pods0" oifname "node0" ct state new reject
+			}
+		}
+	RULES
+	touch "$DIR/run/joined"
 }
 
 level_down() { # the namespaces go when their last process has ended, soon after its kill
 	for _ in {1..50}; do
 		find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/k8s.io*' \) -exec rmdir {} + 2>/dev/null
-		ip link show "$HOST_LINK" >/dev/null 2>&1 || [ -n "$(find /sys/fs/cgroup -type d \( -name kubepods -o -name k8s.io \))" ] || return 0
+		linked || [ -n "$(find /sys/fs/cgroup -type d \( -name kubepods -o -name k8s.io \))" ] || return 0
 		sleep 0.1
 	done
 	ip link delete "$HOST_LINK" 2>/dev/null || true

@@ -15,7 +15,7 @@ restart() { # PART
 }
 status_of() { "$here/cluster" status --dir "$dir" | grep "^$1 "; }
 audited() { grep -q '"stage":"ResponseComplete".*"verb":"create".*"resource":"deployments"' "$dir/audit.log" && ! grep -qE '"stage":"(RequestReceived|ResponseStarted)"|"level":"Request' "$dir/audit.log"; }
-explains() { "$here/cluster" up --dir "$dir" 2>&1 | grep -q 'scheduler.kubeconfig: no such file' ; }
+explains() { grep 'scheduler.kubeconfig: no such file' <<<"$("$here/cluster" up --dir "$dir" 2>&1)"; }
 
 check 'up, three nodes' "$here/cluster" up --simulated --dir "$dir" --nodes 3
 check 'the one line that up prints is the kubeconfig' same "$dir/pki/admin.kubeconfig" "$here/cluster" up --simulated --dir "$dir"

@@ -12,6 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::{Failure, Login};
+use crate::agent::whole;
 use crate::kit::agents::{DatabaseLogin, PostgreSQL};
 pub use proof::prove;
 pub use repair::repair;
@@ -54,8 +55,7 @@ async fn within<T>(exchange: impl Future<Output = Result<T, tokio_postgres::Erro
 
 fn failure(error: &tokio_postgres::Error) -> Failure {
     let Some(refusal) = error.as_db_error() else {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        return Failure::ServerUnreachable(format!("{error}{cause}"));
+        return Failure::ServerUnreachable(whole(error));
     };
     let said = refusal.message().to_string();
     match refusal.code() {

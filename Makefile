@@ -1,0 +1,49 @@
+# The only place where commands are written down. What is longer than a line is in tests/.
+.DEFAULT_GOAL := help
+.PHONY: help build e2e operator test demo demo-down cluster cluster-down kubectl lint generate images ci
+SHELL := /bin/bash
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: ## build everything, start a cluster, run the shop and ask it; CLUSTER=real|simulated|kind|current
+	@tests/demo/demo.sh up
+
+demo-down: ## end the demo and leave nothing of it
+	@tests/demo/demo.sh down
+
+test: ## everything that this machine can run
+	@tests/test.sh
+
+e2e: ## end to end on real pods (root)
+	@tests/e2e/run
+
+build: ## the program, for this machine
+	cargo build --locked
+
+# A folder of its own: other flags would make everything anew that `build` and `test` have made.
+operator: ## the program, static, as it goes into its image
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile fast --target $$(uname -m)-unknown-linux-gnu --target-dir target/static
+
+lint: ## formatting and lints
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+generate: build ## what follows from the types: crds/, the chart's generated files, manifests/install.yaml
+	target/debug/microapp crd > crds/microserviceapps.yaml
+	charts/generate
+
+images: operator ## the images that the tests need, without a container engine (root); prints their folder
+	@tests/images/build
+	@tests/images/build --operator target/static/$$(uname -m)-unknown-linux-gnu/fast/microapp ghcr.io/microapp-dev/microapp:$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+
+cluster: ## an empty cluster for trials (root); SIMULATED=1: pods are only played
+	@tests/cluster/cluster up $(if $(SIMULATED),--simulated)
+
+cluster-down: ## end it
+	@tests/cluster/cluster down $(if $(SIMULATED),--simulated)
+
+kubectl: ## kubectl against it: make kubectl ARGS='get pods -A' [SIMULATED=1]
+	@tests/cluster/cluster kubectl $(if $(SIMULATED),--dir $${TMPDIR:-/tmp}/microapp-simulated-$$UID) $(ARGS)
+
+ci: lint test ## what a change must pass

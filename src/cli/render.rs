@@ -1,0 +1,94 @@
+//! `microapp render`: the operator's own objects, without a cluster.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::{Error, OK, output, refuse, source};
+use crate::app::{App, MicroserviceApp, Settings};
+use crate::kit::{
+    objects::Object,
+    observed::{Anchor, Facts, Observed, Record},
+    problem::Problem,
+};
+
+/// Stands for identifiers that only a cluster gives.
+const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
+/// Stands for passwords: the real ones are made with their Secrets.
+const NO_PASSWORD: &str = "<generated>";
+
+/// Print the objects that an application is made of, without a cluster
+#[derive(Args, Debug)]
+pub struct Render {
+    /// File with the application; `-` reads standard input
+    #[arg(short, long = "filename", value_name = "FILE")]
+    filename: PathBuf,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+    /// Only the objects of one part, such as `database` or `service/orders`
+    #[arg(long)]
+    part: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Yaml,
+    Json,
+}
+
+impl Render {
+    pub fn run(self) -> Result<u8, Error> {
+        let objects = match source::read(&self.filename)?.and_then(|app| objects(app, &Settings::default())) {
+            Ok(objects) => objects,
+            Err(problems) => return Ok(refuse(&self.filename, &problems)),
+        };
+        let bodies: Vec<Value> = only(objects, self.part)?.into_iter().map(body).collect();
+        match self.output {
+            Format::Yaml => output::print(&serde_saphyr::to_string_multiple(&bodies).map_err(|e| Error::Yaml(e.to_string()))?)?,
+            Format::Json => output::print(&format!("{:#}\n", json!({ "apiVersion": "v1", "kind": "List", "items": bodies })))?,
+        }
+        Ok(OK)
+    }
+}
+
+/// Every object, in the order of applying, as if the anchors of data were there: their uids name Secrets and claims.
+fn objects(mut app: MicroserviceApp, settings: &Settings) -> Result<Vec<Object>, Vec<Problem>> {
+    app.metadata.uid = Some(NO_UID.into());
+    app.metadata.namespace.get_or_insert_with(|| "default".into());
+    let mut observed = Observed::default();
+    let anchors = App::resolve(&app, &observed, settings)?.build();
+    observed.records = anchors.iter().filter(|object| object.kind.kind == "ControllerRevision").map(|anchor| (anchor.id(), record(anchor))).collect();
+    let app = App::resolve(&app, &observed, settings)?;
+    match app.blocked.is_empty() {
+        true => Ok(app.build()),
+        false => Err(app.blocked.into_iter().map(|(_, problem)| problem).collect()),
+    }
+}
+
+fn record(anchor: &Object) -> Record {
+    let said = |key: &str| anchor.body["data"][key].as_str().unwrap_or_default().to_owned();
+    let facts = Anchor { engine: said("engine"), major: said("major") };
+    Record { uid: NO_UID.into(), facts: Facts::Anchor(facts), ..Default::default() }
+}
+
+fn only(objects: Vec<Object>, part: Option<String>) -> Result<Vec<Object>, Error> {
+    let Some(part) = part else { return Ok(objects) };
+    let mut parts: Vec<String> = objects.iter().map(|object| object.part.clone()).collect();
+    parts.sort();
+    parts.dedup();
+    match parts.contains(&part) {
+        true => Ok(objects.into_iter().filter(|object| object.part == part).collect()),
+        false => Err(Error::UnknownPart(part, parts.join(", "))),
+    }
+}
+
+/// The object as it would be sent.
+fn body(object: Object) -> Value {
+    let mut body = object.sealed();
+    if let Some(secret) = object.secret {
+        body["stringData"][&secret.key] = NO_PASSWORD.into();
+    }
+    body
+}

@@ -1,0 +1,77 @@
+//! `microapp check` as people run it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Exit code, standard output and standard error of `microapp check -f -` with options.
+fn check(input: &str, options: &[&str]) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_microapp"))
+        .args(["check", "-f", "-"])
+        .args(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn app(spec: &str) -> String {
+    format!("apiVersion: microapp.dev/v1alpha1\nkind: MicroserviceApp\nmetadata: {{ name: shop }}\nspec:\n{spec}")
+}
+
+#[test]
+fn a_sound_application_is_counted() {
+    let input = app("  services: [{ name: web, image: 'web:1', routes: [{ path: / }] }]\n  gateway: {}\n");
+    assert_eq!(check(&input, &[]), (0, "stdin: MicroserviceApp shop: valid (1 service, 1 component)\n".into(), String::new()));
+}
+
+#[test]
+fn mistakes_stand_with_line_and_path_in_the_order_of_the_file() {
+    let (code, out, _) = check(&app("  services:\n  - name: web\n    image: web:1\n    protocol: None\n    prot: 80\n  databse: {}\n"), &[]);
+    let expected = "stdin:9: spec.services[0].prot: unknown field; did you mean `port`?\n\
+        stdin:10: spec.databse: unknown field; did you mean `database`?\n\
+        stdin: MicroserviceApp shop: 2 errors\n";
+    assert_eq!((code, out.as_str()), (1, expected));
+}
+
+#[test]
+fn hints_are_no_mistakes() {
+    let (code, out, _) = check(&app("  gateway:\n  services:\n  - name: web\n    image: web\n"), &[]);
+    assert_eq!(code, 0, "{out}");
+    for hint in ["stdin:5: hint: spec.gateway: is null", "stdin:7: hint: spec.services[0]: nothing routes", "stdin:8: hint: spec.services[0].image: 'web' can be another image tomorrow"] {
+        assert!(out.contains(hint), "{hint}\n{out}");
+    }
+}
+
+#[test]
+fn a_misspelt_call_is_explained() {
+    let services = "  services:\n  - { name: web, image: 'web:1', protocol: None, calls: [{ service: ordrs }] }\n  - { name: orders, image: 'orders:1' }\n";
+    let (code, out, _) = check(&app(services), &[]);
+    assert_eq!(code, 1);
+    assert!(out.contains("spec.services[0].calls[0].service: there is no service 'ordrs'; did you mean 'orders'?"), "{out}");
+}
+
+#[test]
+fn other_documents_are_skipped_and_json_is_for_machines() {
+    let input = format!("kind: Service\n---\n{}---\n{}", app("  gateway: { replicas: 0 }\n"), app("  {}\n"));
+    let (code, out, err) = check(&input, &["-o", "json"]);
+    assert_eq!((code, err.as_str()), (1, "stdin:1: skipped: its `kind` is 'Service', not 'MicroserviceApp'\n"));
+    let result: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(result["applications"][0]["errors"][0]["path"], "spec.gateway.replicas");
+    assert_eq!(result["applications"][0]["errors"][0]["line"], 7);
+    assert_eq!(result["applications"][1]["valid"], true);
+}
+
+#[test]
+fn what_cannot_be_checked_is_no_verdict() {
+    for (input, text) in [("kind: Service\n", "there is no MicroserviceApp to check"), ("a: [", "stdin: "), ("a: 1\na: 2\n", "line 2")] {
+        let (code, out, err) = check(input, &[]);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains(text), "{err}");
+    }
+}

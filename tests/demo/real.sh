@@ -1,0 +1,24 @@
+# shellcheck shell=bash disable=SC2034 # sourced by demo.sh, which uses the variables
+# One real node, made by tests/cluster; images are built from packages.
+
+DIR=${DEMO_DIR:-/var/tmp/microapp-cluster}
+KUBECTL=(tests/cluster/cluster kubectl --dir "$DIR")
+ADDRESS=172.30.0.1
+
+prepare() {
+	beside 'programs of the cluster' tests/cluster/cluster build
+	beside 'operator compiled' make -s operator
+	beside 'images of the application' tests/images/build
+	together
+	step "image of the operator" tests/images/build --operator "$BINARY" "$IMAGE"
+	step 'cluster up' start
+	KUBECONFIG_FILE=$(cat $STATE/kubeconfig)
+}
+start() { tests/cluster/cluster up --dir "$DIR" >$STATE/kubeconfig; }
+run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=120s; }
+show() {
+	local port
+	port=$(kube -n $NAMESPACE get service shop-gateway -o 'jsonpath={.spec.ports[0].nodePort}')
+	ask "http://$ADDRESS:$port"
+}
+remove() { tests/cluster/cluster down --dir "$DIR"; }

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Everything that this machine can run, cheapest first; ends at the first failure with the end of its log.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=demo/lib.sh
+. tests/demo/lib.sh
+trap 'rm -rf "$logs"' EXIT
+
+ran=0 left=()
+run() { # WHAT CMD...: and the closing lines of the runner
+	local log=$logs/run from=${EPOCHREALTIME/./} what=$1
+	shift
+	if ! "$@" >"$log" 2>&1 </dev/null; then
+		printf '%s\n' "--- $what failed; the last lines of what it said:" >&2
+		tail -n 60 "$log" >&2
+		printf -- '--- by: %s\n' "$*" >&2
+		exit 1
+	fi
+	say "$what ($(seconds "$from") s)"
+	grep -E '^test result:|^[0-9]+ passed|^skipped|^SKIPPED|^ok +[a-z]+\.|^ok  	' "$log" | sed 's/^/             /' || true
+	ran=$((ran + 1))
+}
+leave() { # WHAT WHY: said at the end, too, so that nobody takes it for tested
+	left+=("$1: $2")
+	say "left out: $1 ($2)"
+}
+
+check_go() {
+	(cd tests/cluster && go vet ./...)
+	(cd samples/shop && go vet ./... && go test ./...)
+}
+
+run 'shell scripts parse' bash -n tests/test.sh tests/demo/*.sh tests/cluster/cluster tests/images/build
+run 'samples are valid' cargo run --locked --quiet -- check -f manifests/samples/shop.yaml -f manifests/samples/smallest.yaml
+run 'programs of the test cluster' tests/cluster/cluster build --simulated
+run 'helm and kubeconform' tests/tools/build
+run 'Rust: unit, golden, chart, and all that a real API server says' env MICROAPP_REQUIRE_CLUSTER=1 cargo test --locked --no-fail-fast
+run 'Go: the test cluster and the shop' check_go
+if [ -x tests/scan ]; then run 'scans of everything rendered' tests/scan; fi
+run 'simulated cluster' tests/cluster/smoke simulated
+
+if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then
+	leave 'real pods' 'they need root on Linux'
+else
+	run 'images' tests/images/smoke
+	if [ -e /sys/class/net/microapp0 ]; then
+		leave 'real cluster' 'one is running, maybe that of the demo; end it by make demo-down'
+	else
+		run 'real cluster' tests/cluster/smoke real "$(tests/images/build)"
+		if [ -x tests/e2e/run ]; then run 'end to end on real pods' tests/e2e/run; fi
+	fi
+fi
+
+printf '\n%s runs passed in %s s\n' "$ran" "$(seconds "$begin")"
+for what in "${left[@]}"; do printf 'left out: %s\n' "$what"; done
