@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
 use crate::World;
 use crate::support::{
-    fault::{Watches, Wire},
-    operator::Operator,
+    fault::Watches,
     space::{Space, shop, shop_with, uids},
 };
 
@@ -45,24 +43,11 @@ async fn what_goes_while_the_operator_is_away_comes_back_with_it() {
     back(&world.space, &before).await;
 }
 
-/// An operator whose watches end when nothing comes for half a second, so that they can be cut.
-async fn nervous(world: &mut World) {
-    let (cluster, _) = crate::connect().await.unwrap();
-    let config = Kubeconfig::read_from(&cluster.kubeconfig).unwrap();
-    let mut config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
-    config.read_timeout = Some(Duration::from_millis(500));
-    let client = kube::Client::try_from(config).unwrap();
-    world.wire = Wire::default();
-    world.operator = Some(Operator::start(world.wire.client(&client), world.options.clone()));
-}
-
 async fn in_a_gap(stem: &str, reason: Watches) {
-    let Some(mut world) = World::without_operator(stem).await else { return };
-    nervous(&mut world).await;
+    let Some(world) = World::new(stem).await else { return };
     world.space.apply(shop()).await;
     world.space.until_ready("shop").await;
     world.wire.watches(Watches::Refused);
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let before = delete(&world.space).await;
     world.wire.watches(reason);
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -30,7 +30,7 @@ async fn pods(space: &Space, part: &str) -> Vec<Pod> {
 }
 
 async fn uids(space: &Space, part: &str) -> BTreeSet<String> {
-    pods(space, part).await.iter().filter_map(ResourceExt::uid).collect()
+    pods(space, part).await.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).filter_map(ResourceExt::uid).collect()
 }
 
 /// The template of a Deployment's pods.

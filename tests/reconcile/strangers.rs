@@ -50,7 +50,8 @@ async fn settle(space: &Space, names: &[(&str, &str)]) -> BTreeMap<String, Dynam
     loop {
         let before = read(space, names).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if read(space, names).await == before {
+        let bound = before.values().all(|object| object.data["status"]["phase"] != "Pending");
+        if bound && read(space, names).await == before {
             return before;
         }
     }

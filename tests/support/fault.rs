@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
 use axum::http::{Method, Request, Response};
-use futures::future::pending;
+use futures::{StreamExt, future::pending};
 use kube::Client;
-use kube::client::Body;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -27,7 +27,7 @@ pub struct Wire(Arc<Inner>);
 
 struct Inner {
     requests: Mutex<Vec<(Method, String)>>,
-    watches: Mutex<Watches>,
+    watches: watch::Sender<Watches>,
     /// Answers that the API server is not asked for, by path.
     instead: Mutex<HashMap<String, Value>>,
     /// Whoever asks for a path that ends so panics.
@@ -46,7 +46,7 @@ impl Default for Wire {
 impl Wire {
     /// A wire that breaks for ever when write number `fatal` is committed: nobody hears of it. Events are not counted, for nothing depends on them.
     pub fn cut_at_write(fatal: usize) -> Self {
-        Self(Arc::new(Inner { requests: Mutex::default(), watches: Mutex::default(), instead: Mutex::default(), panic: Mutex::default(), fatal, cut: watch::channel(false).0 }))
+        Self(Arc::new(Inner { requests: Mutex::default(), watches: watch::channel(Watches::Flow).0, instead: Mutex::default(), panic: Mutex::default(), fatal, cut: watch::channel(false).0 }))
     }
 
     /// A client that speaks over this wire.
@@ -59,7 +59,7 @@ impl Wire {
         Client::new(tower::service_fn(carry), "default")
     }
 
-    async fn carry(&self, to: &Client, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
+    async fn carry(&self, to: &Client, request: Request<kube::client::Body>) -> Result<Response<Body>, kube::Error> {
         let (method, path) = (request.method().clone(), request.uri().to_string());
         if *self.0.cut.borrow() {
             return pending().await;
@@ -67,14 +67,10 @@ impl Wire {
         let panics = self.0.panic.lock().unwrap().as_ref().is_some_and(|end| request.uri().path().ends_with(end));
         assert!(!panics, "as the test wants it");
         if let Some(instead) = self.0.instead.lock().unwrap().get(request.uri().path()) {
-            return Ok(Response::new(instead.to_string().into_bytes().into()));
+            return Ok(Response::new(instead.to_string().into()));
         }
         if path.contains("watch=true") {
-            match *self.0.watches.lock().unwrap() {
-                Watches::Flow => {}
-                Watches::Refused => return Err(kube::Error::Service("connection refused".into())),
-                Watches::Expired => return Ok(Response::new(EXPIRED.as_bytes().to_vec().into())),
-            }
+            return self.carry_watch(to, request).await;
         }
         let number = self.note(method, path);
         let answer = to.send(request).await;
@@ -82,7 +78,20 @@ impl Wire {
             self.0.cut.send_replace(true);
             return pending().await;
         }
-        answer
+        answer.map(|answer| answer.map(Body::new))
+    }
+
+    /// A watch ends as soon as watches do not flow any more.
+    async fn carry_watch(&self, to: &Client, request: Request<kube::client::Body>) -> Result<Response<Body>, kube::Error> {
+        let mut fare = self.0.watches.subscribe();
+        match *fare.borrow() {
+            Watches::Flow => {}
+            Watches::Refused => return Err(kube::Error::Service("connection refused".into())),
+            Watches::Expired => return Ok(Response::new(EXPIRED.into())),
+        }
+        let end = async move { drop(fare.wait_for(|fare| *fare != Watches::Flow).await) };
+        let answer = to.send(request).await?;
+        Ok(answer.map(|body| Body::from_stream(Body::new(body).into_data_stream().take_until(Box::pin(end)))))
     }
 
     /// Keeps a request, and answers the number of a write.
@@ -94,7 +103,7 @@ impl Wire {
     }
 
     pub fn watches(&self, fare: Watches) {
-        *self.0.watches.lock().unwrap() = fare;
+        self.0.watches.send_replace(fare);
     }
 
     /// Makes whoever asks for a path that ends so panic.
@@ -111,9 +120,9 @@ impl Wire {
         }
     }
 
-    /// All that was asked so far but watches and events, as `VERB path`.
+    /// All that was asked so far but events. Watches are not noted, as `VERB path`.
     pub fn asked(&self) -> Vec<String> {
-        self.selected(|_, path| !path.contains("watch=true") && !path.contains("/events"))
+        self.selected(|_, path| !path.contains("/events"))
     }
 
     /// All writes so far but events.
