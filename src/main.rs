@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let cli = cli::parse();
     run(cli).unwrap_or_else(|error| {
-        eprintln!("microapp: {error:#}");
+        eprintln!("microapp: {error}");
         ExitCode::from(cli::UNUSABLE)
     })
 }
@@ -24,7 +24,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// Logs go to standard error: lines for people, JSON for collectors.
 fn listen_to(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("--log '{filter}' is no filter; write a level such as 'debug', or 'warn,microapp=debug'"))?;
+    let filter =
+        EnvFilter::try_new(filter).with_context(|| format!("--log '{filter}' is no filter; write a level such as 'debug', or 'warn,microapp=debug'"))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         logs.with_ansi(cli::output::is_coloured(&std::io::stderr())).init();

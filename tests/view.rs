@@ -71,7 +71,8 @@ fn colour_changes_nothing_but_colour() -> anyhow::Result<()> {
         };
         let coloured = draw(true)?;
         assert!(coloured.contains("\x1b["), "{}", file.display());
-        let bare: String = coloured.split("\x1b[").enumerate().map(|(i, text)| if i == 0 { text } else { text.split_once('m').map_or("", |(_, rest)| rest) }).collect();
+        let bare: String =
+            coloured.split("\x1b[").enumerate().map(|(i, text)| if i == 0 { text } else { text.split_once('m').map_or("", |(_, rest)| rest) }).collect();
         assert_eq!(bare, draw(false)?);
     }
     Ok(())

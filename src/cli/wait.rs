@@ -6,7 +6,10 @@ use clap::{Args, ValueEnum};
 use futures::StreamExt;
 use tokio::time::Instant;
 
-use super::{Error, FINDINGS, INTERRUPTED, OK, TIMEOUT, program, target::{Cluster, Target}};
+use super::{
+    Error, FINDINGS, INTERRUPTED, OK, TIMEOUT, program,
+    target::{Cluster, Target},
+};
 use crate::app::MicroserviceApp;
 use crate::view::{State, news, verdict};
 

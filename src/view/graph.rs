@@ -78,7 +78,16 @@ fn nodes(app: &MicroserviceApp, status: &Status) -> Vec<Node> {
     let spec = &app.spec;
     let mut nodes = vec![];
     if let Some(gateway) = &spec.gateway {
-        let users = Node { part: USERS.into(), rank: Rank::Callers, name: USERS.into(), detail: "browsers, programs".into(), routes: vec![], pods: None, state: State::Planned, cause: None };
+        let users = Node {
+            part: USERS.into(),
+            rank: Rank::Callers,
+            name: USERS.into(),
+            detail: "browsers, programs".into(),
+            routes: vec![],
+            pods: None,
+            state: State::Planned,
+            cause: None,
+        };
         nodes.extend([users, node(status, Gateway::ROLE, Rank::Entry, gateway.engine().name())]);
     }
     for service in &spec.services {

@@ -154,7 +154,8 @@ impl Plan {
         }
         let top = self.slots.iter().map(|slot| slot.y - slot.height / 2.0).fold(f64::INFINITY, f64::min);
         let bottom = self.slots.iter().map(|slot| slot.y + slot.height / 2.0).fold(top, f64::max);
-        let place = |(index, &(column, _, height)): (usize, &(usize, f64, f64))| (lefts[column], self.slots[index].y - height / 2.0 - top, widths[column], height);
+        let place =
+            |(index, &(column, _, height)): (usize, &(usize, f64, f64))| (lefts[column], self.slots[index].y - height / 2.0 - top, widths[column], height);
         let draw = |(wire, chain): (usize, &Vec<usize>)| {
             let mut points = vec![];
             for (place, slot) in chain.iter().enumerate() {
@@ -172,7 +173,12 @@ impl Plan {
             points
         };
         let right = lefts.last().zip(widths.last()).map_or(0.0, |(left, width)| left + width);
-        Layout { boxes: boxes.iter().enumerate().map(place).collect(), wires: self.chains.iter().enumerate().map(draw).collect(), width: right, height: bottom - top }
+        Layout {
+            boxes: boxes.iter().enumerate().map(place).collect(),
+            wires: self.chains.iter().enumerate().map(draw).collect(),
+            width: right,
+            height: bottom - top,
+        }
     }
 
     /// Where a wire leaves a box: the wires of a side stand in the order of their other ends, so that they do not cross at once.
@@ -202,11 +208,19 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 /// The places nearest to the wishes, in the sense of least squares, that keep order and distances: neighbours whose wishes
 /// collide form a block, and a block stands at its mean wish (pool adjacent violators).
 fn spread(wishes: &[f64], distances: &[f64]) -> Vec<f64> {
-    let offsets: Vec<f64> = distances.iter().scan(0.0, |sum, distance| { *sum += distance; Some(*sum) }).collect();
+    let offsets: Vec<f64> = distances
+        .iter()
+        .scan(0.0, |sum, distance| {
+            *sum += distance;
+            Some(*sum)
+        })
+        .collect();
     let mut blocks: Vec<(f64, usize)> = vec![];
     for (wish, offset) in wishes.iter().zip(&offsets) {
         blocks.push((wish - offset, 1));
-        while let [.., (above, n), (below, m)] = blocks[..] && above > below {
+        while let [.., (above, n), (below, m)] = blocks[..]
+            && above > below
+        {
             blocks.truncate(blocks.len() - 2);
             blocks.push(((above * n as f64 + below * m as f64) / (n + m) as f64, n + m));
         }

@@ -45,7 +45,8 @@ pub fn svg(graph: &Graph) -> String {
     let columns = graph.columns();
     let ends: Vec<(usize, usize)> = graph.wires.iter().map(|wire| (wire.from, wire.to)).collect();
     let wired = |place: usize| ends.iter().filter(|end| end.0 == place).count().max(ends.iter().filter(|end| end.1 == place).count());
-    let boxes: Vec<(usize, f64, f64)> = graph.nodes.iter().zip(&columns).enumerate().map(|(place, (node, column))| (*column, width(node), height(node, wired(place)))).collect();
+    let boxes: Vec<(usize, f64, f64)> =
+        graph.nodes.iter().zip(&columns).enumerate().map(|(place, (node, column))| (*column, width(node), height(node, wired(place)))).collect();
     let layout = lay(&boxes, &ends);
     let width = layout.width.max(LEGEND_WIDTH) + 2.0 * MARGIN;
     let height = TOP + layout.height + LEGEND;
@@ -98,7 +99,9 @@ fn card(node: &Node, (x, y, width, height): (f64, f64, f64, f64)) -> Element {
     card = card.add((node.rank != Rank::Callers).then(|| mark(node.state, x + width - PADDING - 6.0, y + 19.5)));
     card = card.add(node.pods.iter().map(|pods| text("soft", x + width - PADDING - 19.0, y + 24.0, SMALL, pods).with("text-anchor", "end")));
     let lines = lines(node).into_iter().enumerate();
-    card.add(lines.map(|(index, (blames, line))| text(if blames { class } else { "soft" }, x + PADDING, y + 24.0 + LINE * (index + 1) as f64, SMALL, &fitted(&line, SMALL, room))))
+    card.add(lines.map(|(index, (blames, line))| {
+        text(if blames { class } else { "soft" }, x + PADDING, y + 24.0 + LINE * (index + 1) as f64, SMALL, &fitted(&line, SMALL, room))
+    }))
 }
 
 /// The lines below a node's name, and whether they say what is wrong.
@@ -143,10 +146,7 @@ fn drawn(graph: &Graph, wire: &Wire, points: &[Point]) -> Element {
     // The arrow stands in the direction in which the wire arrives.
     let back = if before.0 < end.0 { -7.0 } else { 7.0 };
     let arrow = format!("M{} {}l{back} -4v8z", short(end.0), short(end.1));
-    group.add([
-        Element::new("path").with("class", line).with("d", curve(&points, back)),
-        Element::new("path").with("class", tip).with("d", arrow),
-    ])
+    group.add([Element::new("path").with("class", line).with("d", curve(&points, back)), Element::new("path").with("class", tip).with("d", arrow)])
 }
 
 /// Curves between columns, level lines within them, and a level end for the arrow.
@@ -171,7 +171,11 @@ fn mark(state: State, x: f64, y: f64) -> Element {
     let path = |class: &str, d: String| Element::new("path").with("class", class).with("d", d);
     let ring = |class: &str| Element::new("circle").with("class", class).at(&[("cx", x), ("cy", y), ("r", 5.0)]).with("fill", "none").with("stroke-width", 1.8);
     match state {
-        State::Ready => path("good-line", format!("M{} {}l3.4 3.8l6.6 -7.8", short(x - 5.0), short(y))).with("fill", "none").with("stroke-width", 2.2).with("stroke-linecap", "round").with("stroke-linejoin", "round"),
+        State::Ready => path("good-line", format!("M{} {}l3.4 3.8l6.6 -7.8", short(x - 5.0), short(y)))
+            .with("fill", "none")
+            .with("stroke-width", 2.2)
+            .with("stroke-linecap", "round")
+            .with("stroke-linejoin", "round"),
         State::Busy => Element::new("g").add([ring("busy-line"), path("busy", format!("M{} {}a5 5 0 0 1 0 10z", short(x), short(y - 5.0)))]),
         State::Failed => Element::new("g").add([
             path("bad", format!("M{} {}l7 12.4h-14z", short(x), short(y - 7.0))),

@@ -98,7 +98,8 @@ fn leaves(frame: &Frame<'_>, status: &Status, part: &PartStatus) -> Vec<String> 
     let service = frame.app.spec.services.iter().find(|service| service.name == name);
     let called: Vec<&str> = service.iter().flat_map(|service| &service.calls).map(|call| call.service.as_str()).collect();
     let calls = style.wrap(&called.join(", "), 12);
-    leaves.extend(calls.iter().filter(|_| !called.is_empty()).enumerate().map(|(index, line)| format!("{}{line}", if index == 0 { "calls " } else { "      " })));
+    leaves
+        .extend(calls.iter().filter(|_| !called.is_empty()).enumerate().map(|(index, line)| format!("{}{line}", if index == 0 { "calls " } else { "      " })));
     leaves
 }
 
