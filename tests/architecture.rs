@@ -95,7 +95,8 @@ fn imports(source: &Source) -> Vec<String> {
 fn paths_outside(source: &Source) -> Vec<String> {
     let mut folders = source.path.split('/');
     let (Some("components"), Some(component), Some(_)) = (folders.next(), folders.next(), folders.next()) else { return vec![] };
-    let sibling = |path: &str| path.strip_prefix("components::").is_some_and(|rest| rest.starts_with(char::is_lowercase) && rest.split("::").next() != Some(component));
+    let sibling =
+        |path: &str| path.strip_prefix("components::").is_some_and(|rest| rest.starts_with(char::is_lowercase) && rest.split("::").next() != Some(component));
     let climbs = source.text.matches("super::super").map(str::to_owned);
     source.paths().into_iter().filter(|path| sibling(path)).chain(climbs).collect()
 }
@@ -119,13 +120,21 @@ fn size(source: &Source) -> Vec<String> {
 
 /// Lints are for everybody.
 fn exceptions(source: &Source) -> Vec<String> {
-    ["allow(", "expect("].iter().filter(|attribute| source.text.contains(&format!("[{attribute}"))).map(|attribute| format!("{}: `{attribute}…)` excuses itself from a lint", source.path)).collect()
+    ["allow(", "expect("]
+        .iter()
+        .filter(|attribute| source.text.contains(&format!("[{attribute}")))
+        .map(|attribute| format!("{}: `{attribute}…)` excuses itself from a lint", source.path))
+        .collect()
 }
 
 const DENIED: [&str; 7] = ["unsafe_code", "unwrap_used", "expect_used", "panic", "todo", "dbg_macro", "unimplemented"];
 
 fn lints(manifest: &str) -> Vec<String> {
-    DENIED.iter().filter(|lint| !manifest.lines().any(|line| line == format!("{lint} = \"deny\""))).map(|lint| format!("Cargo.toml: `{lint}` is not denied")).collect()
+    DENIED
+        .iter()
+        .filter(|lint| !manifest.lines().any(|line| line == format!("{lint} = \"deny\"")))
+        .map(|lint| format!("Cargo.toml: `{lint}` is not denied"))
+        .collect()
 }
 
 fn all(law: fn(&Source) -> Vec<String>) {

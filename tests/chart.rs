@@ -95,7 +95,8 @@ fn every_policy_is_bound_and_fails_closed() {
     for policy in &policies {
         let name = &policy["metadata"]["name"];
         assert_eq!(policy["spec"]["failurePolicy"], "Fail", "{name}");
-        let bound = bindings.iter().filter(|binding| binding["spec"]["policyName"] == *name && binding["spec"]["validationActions"] == serde_json::json!(["Deny"]));
+        let bound =
+            bindings.iter().filter(|binding| binding["spec"]["policyName"] == *name && binding["spec"]["validationActions"] == serde_json::json!(["Deny"]));
         assert_eq!(bound.count(), 1, "{name}");
     }
     assert!(policies.len() > 2 && policies.len() == bindings.len());
@@ -109,7 +110,8 @@ fn the_fence_follows_from_the_role() {
     let Some(objects) = rendered(&[]) else { return };
     let objects = objects.unwrap();
     let policy = of_kind(&objects, "ValidatingAdmissionPolicy").into_iter().find(|policy| policy["metadata"]["name"] == "microapp-operator").unwrap();
-    let covered: Vec<_> = policy["spec"]["matchConstraints"]["resourceRules"].as_array().unwrap().iter().map(|rule| (&rule["apiGroups"], &rule["resources"])).collect();
+    let covered: Vec<_> =
+        policy["spec"]["matchConstraints"]["resourceRules"].as_array().unwrap().iter().map(|rule| (&rule["apiGroups"], &rule["resources"])).collect();
     for (_, rule) in clusterrole::rules() {
         let writes = rule.verbs.iter().any(|verb| !["get", "list", "watch"].contains(&verb.as_str()));
         let rule = serde_json::to_value(rule).unwrap();
@@ -134,7 +136,13 @@ fn a_digest_wins_over_the_tag_for_operator_and_agents() {
 
 #[test]
 fn values_that_mean_nothing_are_refused() {
-    for (value, word) in [("replica=2", "replica"), ("replicas=0", "replicas"), (r#"image.digest="latest""#, "digest"), (r#"image.pullPolicy="Sometimes""#, "pullPolicy"), (r#"crds={"keep":true}"#, "keep")] {
+    for (value, word) in [
+        ("replica=2", "replica"),
+        ("replicas=0", "replicas"),
+        (r#"image.digest="latest""#, "digest"),
+        (r#"image.pullPolicy="Sometimes""#, "pullPolicy"),
+        (r#"crds={"keep":true}"#, "keep"),
+    ] {
         let Some(result) = rendered(&[value]) else { return };
         let error = result.expect_err(value);
         assert!(error.contains(word), "{value}: {error}");

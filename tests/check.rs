@@ -43,7 +43,11 @@ fn mistakes_stand_with_line_and_path_in_the_order_of_the_file() {
 fn hints_are_no_mistakes() {
     let (code, out, _) = check(&app("  gateway:\n  services:\n  - name: web\n    image: web\n"), &[]);
     assert_eq!(code, 0, "{out}");
-    for hint in ["stdin:5: hint: spec.gateway: is null", "stdin:7: hint: spec.services[0]: nothing routes", "stdin:8: hint: spec.services[0].image: 'web' can be another image tomorrow"] {
+    for hint in [
+        "stdin:5: hint: spec.gateway: is null",
+        "stdin:7: hint: spec.services[0]: nothing routes",
+        "stdin:8: hint: spec.services[0].image: 'web' can be another image tomorrow",
+    ] {
         assert!(out.contains(hint), "{hint}\n{out}");
     }
 }

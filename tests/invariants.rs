@@ -24,7 +24,8 @@ struct Case {
 fn specs() -> Vec<(String, Value)> {
     // kubectl, too, sends a whole number for this one.
     let full: Value = serde_yaml::from_str(&include_str!("accepted/full.yaml").replace("1e9", "1000000000")).unwrap();
-    let (service, worker) = (json!({ "name": "web", "image": "example.com/web:1" }), json!({ "name": "worker", "image": "example.com/worker:1", "protocol": "None" }));
+    let (service, worker) =
+        (json!({ "name": "web", "image": "example.com/web:1" }), json!({ "name": "worker", "image": "example.com/worker:1", "protocol": "None" }));
     let mut specs = vec![
         ("empty".to_owned(), json!({})),
         ("registry Kubernetes minimal".into(), json!({ "registry": {} })),
@@ -138,7 +139,13 @@ fn names_are_unique_and_legal() {
     }
     each(|case, object| {
         // A StatefulSet's pods carry its name, a dash and a digest of ten in a label.
-        let limit = if object.kind.kind == "StatefulSet" { 52 } else if object.kind.kind == "Service" { 63 } else { 253 };
+        let limit = if object.kind.kind == "StatefulSet" {
+            52
+        } else if object.kind.kind == "Service" {
+            63
+        } else {
+            253
+        };
         let name = &object.name;
         let legal = name.len() <= limit && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.ends_with(|c: char| c.is_ascii_alphanumeric());
         ensure(legal && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), || "not a name".into())?;
@@ -177,7 +184,9 @@ fn everything_has_the_one_owner_that_it_goes_with() {
 fn pods_are_restricted() {
     each_pod(|_, _, pod| {
         let security = &pod["securityContext"];
-        ensure(security["runAsNonRoot"] == true && security["runAsUser"].as_i64() > Some(0) && security["seccompProfile"]["type"] == "RuntimeDefault", || format!("{security}"))?;
+        ensure(security["runAsNonRoot"] == true && security["runAsUser"].as_i64() > Some(0) && security["seccompProfile"]["type"] == "RuntimeDefault", || {
+            format!("{security}")
+        })?;
         ensure(["hostNetwork", "hostPID", "hostIPC"].iter().all(|key| pod.get(key).is_none()), || "the host's".into())?;
         for volume in pod["volumes"].as_array().into_iter().flatten() {
             let kind = volume.as_object().unwrap().keys().find(|key| *key != "name").unwrap();
@@ -186,7 +195,12 @@ fn pods_are_restricted() {
         }
         for container in containers(pod) {
             let security = &container["securityContext"];
-            ensure(security["allowPrivilegeEscalation"] == false && security["readOnlyRootFilesystem"] == true && security["capabilities"] == json!({ "drop": ["ALL"] }), || format!("{}: {security}", container["name"]))?;
+            ensure(
+                security["allowPrivilegeEscalation"] == false
+                    && security["readOnlyRootFilesystem"] == true
+                    && security["capabilities"] == json!({ "drop": ["ALL"] }),
+                || format!("{}: {security}", container["name"]),
+            )?;
             ensure(security.get("privileged").is_none() && security.get("runAsUser").is_none(), || format!("{}: {security}", container["name"]))?;
         }
         Ok(())
@@ -200,7 +214,8 @@ fn pods_are_probed_bounded_and_ended_in_time() {
         for container in containers(pod) {
             let name = container["name"].as_str().unwrap();
             let service = case.app.spec.services.iter().find(|s| s.name == name);
-            let silent = service.is_some_and(|s| s.called_port().is_none() || s.health.as_ref().is_some_and(|h| h.probe == Some(microapp::components::services::Probe::None)));
+            let silent = service
+                .is_some_and(|s| s.called_port().is_none() || s.health.as_ref().is_some_and(|h| h.probe == Some(microapp::components::services::Probe::None)));
             ensure(silent || container["readinessProbe"].is_object() || container["startupProbe"].is_object(), || format!("{name} is not probed"))?;
             ensure(container["resources"]["requests"].is_object() || container["resources"]["limits"].is_object(), || format!("{name} asks for nothing"))?;
             ensure(container["image"].as_str().is_some_and(|image| !image.is_empty()), || format!("{name} has no image"))?;
@@ -214,7 +229,9 @@ fn pods_are_probed_bounded_and_ended_in_time() {
 fn pods_get_an_account_of_their_own_and_no_token() {
     each_pod(|case, _, pod| {
         let account = pod["serviceAccountName"].as_str().unwrap_or_default();
-        ensure(case.objects.iter().any(|o| o.kind.kind == "ServiceAccount" && o.name == account && o.body["automountServiceAccountToken"] == false), || format!("account '{account}'"))?;
+        ensure(case.objects.iter().any(|o| o.kind.kind == "ServiceAccount" && o.name == account && o.body["automountServiceAccountToken"] == false), || {
+            format!("account '{account}'")
+        })?;
         ensure(pod["automountServiceAccountToken"] == false && pod["enableServiceLinks"] == false, || "gets a token or service links".into())
     });
 }
@@ -224,7 +241,9 @@ fn selectors_are_ours_alone_and_never_change() {
     let app = |object: &Object| object.body.pointer("/spec/selector").map(|s| s.get("matchLabels").unwrap_or(s).clone());
     each(|_, object| {
         let Some(selector) = app(object) else { return Ok(()) };
-        ensure(selector.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>() == ["microapp.dev/app", "microapp.dev/part"], || selector.to_string())?;
+        ensure(selector.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>() == ["microapp.dev/app", "microapp.dev/part"], || {
+            selector.to_string()
+        })?;
         let Some(labels) = object.body.pointer("/spec/template/metadata/labels") else { return Ok(()) };
         ensure(selector.as_object().unwrap().iter().all(|(key, value)| labels.get(key) == Some(value)), || "selects other pods".into())
     });

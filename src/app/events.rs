@@ -2,6 +2,7 @@
 
 use super::status::Status;
 use crate::app::Applied;
+use crate::components::services;
 
 /// One event on the resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,10 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
         let earlier = before.parts.iter().find(|p| p.name == part.name);
         let kind = if part.kind == "Service" { "Service" } else { "Component" };
         match (earlier.map(|p| p.ready.as_str()), part.ready.as_str()) {
-            (Some("True"), "False") => tell(true, &format!("{kind}Unavailable"), format!("{}: {}", part.name, part.message.as_deref().unwrap_or(&part.reason))),
+            // What rolls or waits is on its way.
+            (Some("True"), "False") if !matches!(part.reason.as_str(), "Progressing" | "Waiting") => {
+                tell(true, &format!("{kind}Unavailable"), format!("{}: {}", part.name, part.message.as_deref().unwrap_or(&part.reason)))
+            }
             (Some("False") | None, "True") => tell(false, &format!("{kind}Ready"), format!("{} is ready", part.name)),
             _ => {}
         }
@@ -31,15 +35,23 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
     for binding in &after.bindings {
         let earlier = before.bindings.iter().find(|b| b.service == binding.service && b.name == binding.name);
         let name = format!("{} -> {}", binding.service, binding.name);
+        let message = format!("{name}: {}", binding.message.as_deref().unwrap_or(&binding.reason));
+        // A service that exists was let go by a proof. Before that nothing breaks: the server is only starting.
+        let released = before.parts.iter().any(|p| p.name == services::part(&binding.service) && p.replicas.is_some());
         match (earlier.map(|b| b.proved.as_str()), binding.proved.as_str()) {
-            (Some("False"), "True") => tell(false, "BindingRepaired", format!("{name}: {}", binding.message.as_deref().unwrap_or_default())),
-            (earlier, "False") if earlier != Some("False") => tell(true, "BindingBroken", format!("{name}: {}", binding.message.as_deref().unwrap_or(&binding.reason))),
+            (Some("False"), "True") if released => tell(false, "BindingRepaired", message),
+            (earlier, "True") if earlier != Some("True") && !released => tell(false, "BindingProved", message),
+            (earlier, "False") if earlier != Some("False") && released => tell(true, "BindingBroken", message),
             _ => {}
         }
     }
     if let (Some(now), then) = (ready(after), ready(before))
-        && now.status != "True" && then.as_ref().is_none_or(|c| c.reason != now.reason)
-        && matches!(now.reason.as_str(), "NameConflict" | "CredentialsLost" | "VolumeOfAnotherEngine" | "ApplyRefused" | "FieldConflict" | "ProgressDeadlineExceeded" | "Paused")
+        && now.status != "True"
+        && then.as_ref().is_none_or(|c| c.reason != now.reason)
+        && matches!(
+            now.reason.as_str(),
+            "NameConflict" | "CredentialsLost" | "VolumeOfAnotherEngine" | "ApplyRefused" | "FieldConflict" | "ProgressDeadlineExceeded" | "Paused"
+        )
     {
         tell(now.reason != "Paused", &now.reason, now.message);
     }

@@ -2,8 +2,7 @@
 
 use super::App;
 use crate::components::{
-    database,
-    provisioner,
+    database, provisioner,
     services::{self, Service, Start},
 };
 use crate::kit::{
@@ -43,7 +42,9 @@ pub fn waits(app: &App<'_>, service: &Service) -> Vec<String> {
     let live = app.scope.observed.workload("Deployment", &app.scope.service(&service.name, ""));
     let carried: Vec<&str> = live.and_then(|w| w.annotations.get(EDGES)).map(|list| list.split(',').collect()).unwrap_or_default();
     let unproved = |edge: &HoldingEdge| match &edge.secret {
-        Some(secret) if proof(app, &service.name, &edge.to).is_none_or(|proof| !proof.proved || proof.secret != *secret) => Some(format!("{}: the login of '{}' is not proved yet", edge.to, service.name)),
+        Some(secret) if proof(app, &service.name, &edge.to).is_none_or(|proof| !proof.proved || proof.secret != *secret) => {
+            Some(format!("{}: the login of '{}' is not proved yet", edge.to, service.name))
+        }
         _ => None,
     };
     let wait = |edge: &HoldingEdge| match edge.to.strip_prefix("service/") {
@@ -75,7 +76,12 @@ pub fn login_version(scope: &Scope<'_>, service: &str) -> u32 {
         secret.rsplit('-').nth(1)?.strip_prefix('v')?.parse().ok().filter(|n| *n < 1000).and_then(number)
     };
     let live = scope.observed.workload("Deployment", &scope.service(service, ""));
-    let carried = live.and_then(|w| w.annotations.get(EDGES)).into_iter().flat_map(|list| list.split(',')).filter_map(|edge| edge.strip_prefix("database=")).filter_map(version);
+    let carried = live
+        .and_then(|w| w.annotations.get(EDGES))
+        .into_iter()
+        .flat_map(|list| list.split(','))
+        .filter_map(|edge| edge.strip_prefix("database="))
+        .filter_map(version);
     let proofs = scope.observed.report.iter().flat_map(|report| &report.proofs).filter(|proof| proof.service == service);
     let reported = proofs.filter_map(|proof| version(&proof.secret).map(|n| if proof.reason == "SecretMissing" { n + 1 } else { n }));
     carried.chain(reported).max().unwrap_or(1)

@@ -32,15 +32,15 @@ pub fn edges(spec: &MicroserviceAppSpec) -> Vec<Edge<'_>> {
 
 fn edges_of(service: &Service) -> impl Iterator<Item = Edge<'_>> {
     let part = services::part(&service.name);
-        let routes = service.routes.iter().map({
-            let to = part.clone();
-            move |route| Edge { from: Gateway::ROLE.into(), to: to.clone(), purpose: Purpose::Route(service, route) }
-        });
-        let uses = service.uses.iter().map({
-            let from = part.clone();
-            move |used| Edge { from: from.clone(), to: role(used.component).into(), purpose: Purpose::Use(service, used) }
-        });
-        let calls = service.calls.iter().map(move |call| Edge { from: part.clone(), to: services::part(&call.service), purpose: Purpose::Call(service, call) });
+    let routes = service.routes.iter().map({
+        let to = part.clone();
+        move |route| Edge { from: Gateway::ROLE.into(), to: to.clone(), purpose: Purpose::Route(service, route) }
+    });
+    let uses = service.uses.iter().map({
+        let from = part.clone();
+        move |used| Edge { from: from.clone(), to: role(used.component).into(), purpose: Purpose::Use(service, used) }
+    });
+    let calls = service.calls.iter().map(move |call| Edge { from: part.clone(), to: services::part(&call.service), purpose: Purpose::Call(service, call) });
     routes.chain(uses).chain(calls)
 }
 

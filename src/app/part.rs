@@ -94,7 +94,10 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
         return no("NameConflict", conflict.message.clone());
     }
     if let Some(lost) = applied.lost.iter().find(|lost| lost.part == part.name) {
-        let message = format!("Secret {} is gone, and without it nobody can open volume {}. Put the Secret back from a backup; nothing was made or started", lost.secret, lost.claim);
+        let message = format!(
+            "Secret {} is gone, and without it nobody can open volume {}. Put the Secret back from a backup; nothing was made or started",
+            lost.secret, lost.claim
+        );
         return no("CredentialsLost", message);
     }
     if let Some(refused) = applied.refused.iter().find(|r| r.part == part.name) {
@@ -116,7 +119,8 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
     }
     let ready = format!("{} {} {}/{} pods ready", id.kind, id.name, live.ready.min(live.replicas), live.replicas);
     let rolling = if live.updated < live.replicas { format!(", {}/{} of the newest revision", live.updated, live.replicas) } else { String::new() };
-    let cause = trouble(app, &part.name).map(|(pod, reason, text)| format!(": pod {pod}: {reason}{}", if text.is_empty() { String::new() } else { format!(": {text}") }));
+    let cause = trouble(app, &part.name)
+        .map(|(pod, reason, text)| format!(": pod {pod}: {reason}{}", if text.is_empty() { String::new() } else { format!(": {text}") }));
     no("Progressing", format!("{ready}{rolling}{}", cause.unwrap_or_default()))
 }
 

@@ -52,7 +52,10 @@ fn route_conflicts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
             }
             if let Some(other) = other {
                 let path = format!("spec.services[{s}].routes[{r}].path");
-                let message = format!("'{}' of '{}' is already routed to '{}'; change the `path`, the `match` or the `hosts` of one of them", route.path, service.name, other.name);
+                let message = format!(
+                    "'{}' of '{}' is already routed to '{}'; change the `path`, the `match` or the `hosts` of one of them",
+                    route.path, service.name, other.name
+                );
                 problems.push(Problem::new(path, "RouteConflict", message));
             }
         }

@@ -1,12 +1,12 @@
 //! What is said of an application: pure, from what was wished, observed and applied, and from what was said before.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::{
     App, Applied, MicroserviceApp, Reconciliation, Settings, gates, part,
     status::{BindingStatus, Inventory, PartStatus, Retained, Status, Summary},
 };
 use crate::components::{Component, database, gateway, provisioner};
 use crate::kit::{observed::Observed, problem::Problem};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// Longest message of a condition.
 const MESSAGE_LIMIT: usize = 1024;
@@ -18,7 +18,13 @@ pub fn report(app: &App<'_>, applied: &Applied, settings: &Settings) -> Status {
     let previous = app.resource.status.clone().unwrap_or_default();
     let same_generation = previous.observed_generation == app.resource.metadata.generation;
     let was_ready = |name: &str| same_generation && previous.parts.iter().any(|p| p.name == name && (p.ready == "True" || p.reason == "Unavailable"));
-    let parts: Vec<PartStatus> = part::parts(app).into_iter().map(|p| { let ready = was_ready(&p.name); part::status(app, applied, p, ready) }).collect();
+    let parts: Vec<PartStatus> = part::parts(app)
+        .into_iter()
+        .map(|p| {
+            let ready = was_ready(&p.name);
+            part::status(app, applied, p, ready)
+        })
+        .collect();
     let bindings = bindings(app, &previous);
     let verdict = verdict(app, applied, &parts, &bindings);
     let now = Time(app.scope.observed.now);
@@ -43,7 +49,8 @@ pub fn refusal(resource: &MicroserviceApp, problems: &[Problem], observed: &Obse
     let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let reason = problems.first().map_or("InvalidSpec", |p| p.reason);
     let make = |kind: &str, status: &str| condition(&previous, kind, status, reason, &sentences.join("; "), resource.metadata.generation, &Time(observed.now));
-    let mut conditions: Vec<Condition> = previous.conditions.iter().filter(|c| !matches!(c.type_.as_str(), "Ready" | "Stalled" | "Reconciling")).cloned().collect();
+    let mut conditions: Vec<Condition> =
+        previous.conditions.iter().filter(|c| !matches!(c.type_.as_str(), "Ready" | "Stalled" | "Reconciling")).cloned().collect();
     conditions.extend([make("Ready", "False"), make("Stalled", "True")]);
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     Status { observed_generation: resource.metadata.generation, operator_version: Some(settings.version.clone()), conditions, ..previous }
@@ -62,7 +69,9 @@ fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings: &[B
     let stuck = |reason: &str| matches!(reason, "VolumeOfAnotherEngine" | "UnknownVersion" | "NameConflict" | "CredentialsLost" | "ApplyRefused");
     let worst = |p: &&PartStatus| p.ready != "True" && p.reason != "Waiting";
     // What waits for others is explained by those others.
-    if let Some(part) = parts.iter().find(|p| worst(p) && stuck(&p.reason)).or_else(|| parts.iter().find(worst)).or_else(|| parts.iter().find(|p| p.ready != "True")) {
+    if let Some(part) =
+        parts.iter().find(|p| worst(p) && stuck(&p.reason)).or_else(|| parts.iter().find(worst)).or_else(|| parts.iter().find(|p| p.ready != "True"))
+    {
         let name = camel(part.name.rsplit('/').next().unwrap_or_default());
         let reason = match part.reason.as_str() {
             "Progressing" | "Waiting" if part.kind == "Service" => "WaitingForServices".to_owned(),
@@ -76,15 +85,28 @@ fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings: &[B
     }
     if let Some(binding) = bindings.iter().find(|b| b.proved != "True") {
         let reason = if binding.proved == "False" { "BindingBroken" } else { "BindingUnproved" };
-        return Some(Verdict { reason: reason.into(), message: format!("{summary}. {} -> {}: {}", binding.service, binding.name, binding.message.as_deref().unwrap_or(&binding.reason)), stuck: false });
+        return Some(Verdict {
+            reason: reason.into(),
+            message: format!("{summary}. {} -> {}: {}", binding.service, binding.name, binding.message.as_deref().unwrap_or(&binding.reason)),
+            stuck: false,
+        });
     }
     // Objects that belong to no running part, and what could not be read or written.
-    let refused = applied.conflicts.iter().map(|r| ("NameConflict", r)).chain(applied.refused.iter().map(|r| ("ApplyRefused", r))).chain(applied.contested.iter().map(|r| ("FieldConflict", r)));
+    let refused = applied
+        .conflicts
+        .iter()
+        .map(|r| ("NameConflict", r))
+        .chain(applied.refused.iter().map(|r| ("ApplyRefused", r)))
+        .chain(applied.contested.iter().map(|r| ("FieldConflict", r)));
     if let Some((reason, refusal)) = refused.into_iter().next() {
         return Some(Verdict { reason: reason.into(), message: format!("{summary}. {}", refusal.message), stuck: stuck(reason) });
     }
     let paused = app.spec().reconciliation == Some(Reconciliation::Paused);
-    applied.failed.as_ref().filter(|_| !paused).map(|failed| Verdict { reason: "ClusterUnavailable".into(), message: format!("{summary}. {failed}"), stuck: false })
+    applied.failed.as_ref().filter(|_| !paused).map(|failed| Verdict {
+        reason: "ClusterUnavailable".into(),
+        message: format!("{summary}. {failed}"),
+        stuck: false,
+    })
 }
 
 fn conditions(app: &App<'_>, previous: &Status, status: &Status, verdict: Option<Verdict>, now: &Time) -> Vec<Condition> {
@@ -98,7 +120,9 @@ fn conditions(app: &App<'_>, previous: &Status, status: &Status, verdict: Option
     let services = &status.summary.as_ref().map(|s| s.services.clone()).unwrap_or_default();
     conditions.push(match bad {
         None => make("ServicesReady", "True", "Ready", &format!("{services} services ready")),
-        Some(part) => make("ServicesReady", "False", &part.reason, &format!("{services} services ready. {}: {}", part.name, part.message.as_deref().unwrap_or_default())),
+        Some(part) => {
+            make("ServicesReady", "False", &part.reason, &format!("{services} services ready. {}: {}", part.name, part.message.as_deref().unwrap_or_default()))
+        }
     });
     let paused = app.spec().reconciliation == Some(Reconciliation::Paused);
     let Some(verdict) = verdict else {
@@ -194,7 +218,10 @@ fn retained(app: &App<'_>, previous: &Status, now: &Time) -> Vec<Retained> {
     let one = |name: &String| Retained {
         anchor: name.clone(),
         since: previous.retained.iter().find(|r| r.anchor == *name).and_then(|r| r.since.clone()).or_else(|| Some(now.clone())),
-        purge: format!("kubectl -n {} annotate controllerrevision {name} microapp.dev/purge={name} && kubectl -n {} delete controllerrevision {name}", app.scope.namespace, app.scope.namespace),
+        purge: format!(
+            "kubectl -n {} annotate controllerrevision {name} microapp.dev/purge={name} && kubectl -n {} delete controllerrevision {name}",
+            app.scope.namespace, app.scope.namespace
+        ),
     };
     anchors.map(one).collect()
 }

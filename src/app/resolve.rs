@@ -46,7 +46,8 @@ impl<'a> App<'a> {
         }
         let scope = scope(resource, observed, settings);
         let wiring = graph::wiring(&resource.spec, |service| scope.service(service, ""), |service| gates::login_version(&scope, service));
-        let blocked = resource.spec.database.iter().flat_map(|spec| spec.engine().check(&scope, spec)).map(|problem| (database::Database::ROLE, problem)).collect();
+        let blocked =
+            resource.spec.database.iter().flat_map(|spec| spec.engine().check(&scope, spec)).map(|problem| (database::Database::ROLE, problem)).collect();
         Ok(Self { resource, scope, wiring, blocked })
     }
 

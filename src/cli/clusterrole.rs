@@ -24,14 +24,23 @@ pub fn rules() -> Vec<(&'static str, PolicyRule)> {
     let mut rules = vec![
         ("The wish.", rule("microapp.dev", "microserviceapps", &[], &["get", "list", "watch"])),
         ("The answer.", rule("microapp.dev", "microserviceapps/status", &[], &["update"])),
-        ("Clusters that enforce it want this of whoever names an owner that is not to go before its children.", rule("microapp.dev", "microserviceapps/finalizers", &[], &["update"])),
+        (
+            "Clusters that enforce it want this of whoever names an owner that is not to go before its children.",
+            rule("microapp.dev", "microserviceapps/finalizers", &[], &["update"]),
+        ),
     ];
     rules.extend(owned());
     rules.extend([
         ("Why a pod does not start, and the end of one that is stuck on an old revision.", rule("", "pods", &[], &["delete", "get", "list", "watch"])),
         ("What happened, for people.", rule("events.k8s.io", "events", &[], &["create", "patch"])),
-        ("Whether the installed definition knows every field of this release.", rule("apiextensions.k8s.io", "customresourcedefinitions", &[DEFINITION], &["get"])),
-        ("Never used by the operator itself: Kubernetes lets nobody grant what he does not hold, and the gateway's agent needs it.", rule("discovery.k8s.io", "endpointslices", &[], &["get", "list", "watch"])),
+        (
+            "Whether the installed definition knows every field of this release.",
+            rule("apiextensions.k8s.io", "customresourcedefinitions", &[DEFINITION], &["get"]),
+        ),
+        (
+            "Never used by the operator itself: Kubernetes lets nobody grant what he does not hold, and the gateway's agent needs it.",
+            rule("discovery.k8s.io", "endpointslices", &[], &["get", "list", "watch"]),
+        ),
     ]);
     rules
 }

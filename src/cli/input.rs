@@ -172,14 +172,15 @@ mod tests {
     use serde_json::json;
 
     fn one(text: &str) -> Document {
-        documents(text).ok().and_then(|d| d.into_iter().next()).unwrap_or(Document { value: json!("not read"), lines: Default::default() })
+        documents(text).ok().and_then(|d| d.into_iter().next()).unwrap_or(Document { value: json!("not read"), meant: None, lines: Default::default() })
     }
 
     #[test]
     fn plain_scalars_are_read_as_yaml_1_1() {
         assert_eq!(one("{on: 1, 'off': 2, 3: 4}").value, json!({"true": 1, "off": 2, "3": 4}));
         let read = one("{a: yes, b: off, c: 0777, d: 0o17, e: 2.0, f: 'yes', g: 1:30, h: ~, i: 1.5, j: 2026-11-23, k: 0x1F, l: 1e3}");
-        let expected = json!({"a": true, "b": false, "c": 511, "d": 15, "e": 2, "f": "yes", "g": "1:30", "h": null, "i": 1.5, "j": "2026-11-23", "k": 31, "l": 1000});
+        let expected =
+            json!({"a": true, "b": false, "c": 511, "d": 15, "e": 2, "f": "yes", "g": "1:30", "h": null, "i": 1.5, "j": "2026-11-23", "k": 31, "l": 1000});
         assert_eq!(read.value, expected);
     }
 

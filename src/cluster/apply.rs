@@ -190,7 +190,8 @@ fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str
     let wanted = object.body.pointer("/metadata/ownerReferences/0/uid").and_then(Value::as_str);
     let same_app = owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && there.labels().get(APP).is_none_or(|label| label == app);
     let owned = wanted.is_some() && record.owner.as_deref() == wanted;
-    let ours = same_app && (owned || !record.fingerprint.is_empty() && (record.owner.as_deref() == wanted || owner.is_none_or(|o| o.kind == "MicroserviceApp")));
+    let ours =
+        same_app && (owned || !record.fingerprint.is_empty() && (record.owner.as_deref() == wanted || owner.is_none_or(|o| o.kind == "MicroserviceApp")));
     if ours {
         return None;
     }
@@ -198,7 +199,11 @@ fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str
         Some(owner) => format!("belongs to {} {}", owner.kind, owner.name),
         None => format!("was made by {}", managers(there)),
     };
-    Some(format!("{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. Rename or delete it, or give the application another name", object.id(), object.part))
+    Some(format!(
+        "{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. Rename or delete it, or give the application another name",
+        object.id(),
+        object.part
+    ))
 }
 
 /// Everybody else who has set fields of an object; controllers of the cluster only write its status.
@@ -211,6 +216,8 @@ fn managers(there: &PartialObjectMeta<DynamicObject>) -> String {
 
 /// Objects whose wanted form is not there: what a paused application would change.
 pub fn differences(objects: &[Object], observed: &Observed, memory: &Memory) -> Vec<Id> {
-    let differs = |o: &&Object| matches!(step(o, observed.records.get(&o.id()), memory, |_| true, observed.now), Step::Create | Step::Apply { why: Why::Changed | Why::Repair, .. });
+    let differs = |o: &&Object| {
+        matches!(step(o, observed.records.get(&o.id()), memory, |_| true, observed.now), Step::Create | Step::Apply { why: Why::Changed | Why::Repair, .. })
+    };
     objects.iter().filter(differs).map(Object::id).collect()
 }

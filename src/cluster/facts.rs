@@ -46,7 +46,10 @@ pub fn metadata_record(meta: &ObjectMeta) -> Record {
 /// Digest of the fields that our manager owns. The API server changes our entry when somebody else changes or takes over a field of ours; what others
 /// add beside it does not show here. Empty: we own nothing.
 pub fn fingerprint(meta: &ObjectMeta) -> String {
-    let ours = meta.managed_fields.iter().flatten().find(|f| f.manager.as_deref() == Some(MANAGER) && f.operation.as_deref() == Some("Apply") && f.subresource.as_deref().unwrap_or_default().is_empty());
+    let ours =
+        meta.managed_fields.iter().flatten().find(|f| {
+            f.manager.as_deref() == Some(MANAGER) && f.operation.as_deref() == Some("Apply") && f.subresource.as_deref().unwrap_or_default().is_empty()
+        });
     ours.and_then(|entry| entry.fields_v1.as_ref()).map(digest::of).unwrap_or_default()
 }
 
@@ -101,7 +104,8 @@ fn annotations(template: &PodTemplateSpec) -> BTreeMap<String, String> {
 }
 
 fn images(template: &PodTemplateSpec) -> BTreeMap<String, String> {
-    let containers = |spec: &PodSpec| spec.init_containers.iter().flatten().chain(&spec.containers).map(|c| (c.name.clone(), c.image.clone().unwrap_or_default())).collect();
+    let containers =
+        |spec: &PodSpec| spec.init_containers.iter().flatten().chain(&spec.containers).map(|c| (c.name.clone(), c.image.clone().unwrap_or_default())).collect();
     template.spec.as_ref().map(containers).unwrap_or_default()
 }
 
@@ -153,7 +157,11 @@ pub fn pod(from: &Pod) -> observed::Pod {
 fn trouble(container: &ContainerStatus) -> Option<(String, String)> {
     let state = container.state.as_ref()?;
     if let Some(waiting) = state.waiting.as_ref().filter(|w| !matches!(w.reason.as_deref(), Some("ContainerCreating" | "PodInitializing") | None)) {
-        let ended = container.last_state.as_ref().and_then(|s| s.terminated.as_ref()).map(|t| format!("last exit {} ({})", t.exit_code, t.reason.clone().unwrap_or_default()));
+        let ended = container
+            .last_state
+            .as_ref()
+            .and_then(|s| s.terminated.as_ref())
+            .map(|t| format!("last exit {} ({})", t.exit_code, t.reason.clone().unwrap_or_default()));
         let text = [waiting.message.clone(), ended].into_iter().flatten().collect::<Vec<_>>().join("; ");
         return Some((waiting.reason.clone().unwrap_or_default(), format!("container {}: {text}", container.name)));
     }

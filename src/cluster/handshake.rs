@@ -16,7 +16,9 @@ pub async fn missing_fields(client: &Client) -> Result<Vec<String>, Error> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let installed = within(api.get(NAME)).await?;
     let ours = crd::definition().map_err(|e| Error::Json(NAME.into(), e))?;
-    let schema = |crd: &CustomResourceDefinition| crd.spec.versions.iter().find(|v| v.name == "v1alpha1").and_then(|v| v.schema.clone()).and_then(|s| s.open_api_v3_schema);
+    let schema = |crd: &CustomResourceDefinition| {
+        crd.spec.versions.iter().find(|v| v.name == "v1alpha1").and_then(|v| v.schema.clone()).and_then(|s| s.open_api_v3_schema)
+    };
     let mut missing = vec![];
     match (schema(&ours), schema(&installed)) {
         (Some(ours), Some(there)) => compare("", &ours, &there, &mut missing),
@@ -48,7 +50,11 @@ mod tests {
         let props = |json: &str| serde_json::from_str::<JSONSchemaProps>(json).unwrap_or_default();
         let small = props(r#"{"properties":{"spec":{"properties":{"a":{"type":"string"}}}}}"#);
         let large = props(r#"{"properties":{"spec":{"properties":{"a":{"type":"string"},"b":{"items":{"properties":{"c":{}}}}}}}}"#);
-        let lacking = |ours, there| { let mut m = vec![]; compare("", ours, there, &mut m); m };
+        let lacking = |ours, there| {
+            let mut m = vec![];
+            compare("", ours, there, &mut m);
+            m
+        };
         assert_eq!(lacking(&large, &small), [".spec.b"]);
         assert!(lacking(&small, &large).is_empty());
     }

@@ -118,7 +118,10 @@ impl Index {
         let pods = &mut apps.entry(key.clone()).or_default().pods;
         let changed = match pod {
             Some(pod) if pods.get(&name) == Some(&pod) => false,
-            Some(pod) => { pods.insert(name, pod); true }
+            Some(pod) => {
+                pods.insert(name, pod);
+                true
+            }
             None => pods.remove(&name).is_some(),
         };
         drop(apps);

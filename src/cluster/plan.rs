@@ -39,7 +39,9 @@ pub struct Wanted {
 impl Memory {
     /// What a leader before us left in the status.
     pub fn load(entries: &[Entry], now: Timestamp) -> Self {
-        let wanted = |e: &Entry| Some((Id::parse(&e.id)?, Wanted { hash: e.h.clone(), fingerprint: e.f.clone(), version: e.v.clone(), due: due(&e.id, now), ..Default::default() }));
+        let wanted = |e: &Entry| {
+            Some((Id::parse(&e.id)?, Wanted { hash: e.h.clone(), fingerprint: e.f.clone(), version: e.v.clone(), due: due(&e.id, now), ..Default::default() }))
+        };
         Self { wanted: entries.iter().filter_map(wanted).collect() }
     }
 
@@ -126,7 +128,13 @@ pub fn step(object: &Object, record: Option<&Record>, memory: &Memory, claim_exi
     let hash = object.hash();
     let apply = |why| Step::Apply { uid: record.uid.clone(), why };
     match wanted {
-        Some(wanted) if wanted.hash == hash && record.hash == hash && wanted.fingerprint == record.fingerprint => if now >= wanted.due { apply(Why::Insurance) } else { Step::Skip },
+        Some(wanted) if wanted.hash == hash && record.hash == hash && wanted.fingerprint == record.fingerprint => {
+            if now >= wanted.due {
+                apply(Why::Insurance)
+            } else {
+                Step::Skip
+            }
+        }
         Some(wanted) if wanted.hash == hash => match contested(wanted, now) {
             true => Step::Contested,
             false => apply(Why::Repair),

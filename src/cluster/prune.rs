@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use futures::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, PartialObjectMeta, Preconditions, PropagationPolicy},
 };
-use k8s_openapi::api::core::v1::Pod;
 
 use super::{
     Error,
@@ -72,7 +72,11 @@ async fn delete(client: &Client, index: &Index, key: &AppKey, id: &Id, record: &
 }
 
 fn params(uid: &str) -> DeleteParams {
-    DeleteParams { propagation_policy: Some(PropagationPolicy::Background), preconditions: Some(Preconditions { uid: Some(uid.into()), resource_version: None }), ..Default::default() }
+    DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Background),
+        preconditions: Some(Preconditions { uid: Some(uid.into()), resource_version: None }),
+        ..Default::default()
+    }
 }
 
 /// Deletes pods of StatefulSets that are stuck on an old revision: the controller never replaces a pod that is not ready by one of a newer revision
@@ -83,7 +87,10 @@ fn params(uid: &str) -> DeleteParams {
 pub async fn unstick(client: &Client, key: &AppKey, observed: &Observed, stateful: &[(&str, &Workload)]) -> Result<(), Error> {
     // A StatefulSet makes its pods before it says of which revision they are to be.
     for (part, workload) in stateful.iter().filter(|(_, workload)| workload.observed && !workload.revision.is_empty()) {
-        let stuck = observed.pods.iter().filter(|(_, pod)| pod.part == *part && !pod.ready && !pod.deleting && !pod.revision.is_empty() && pod.revision != workload.revision);
+        let stuck = observed
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.part == *part && !pod.ready && !pod.deleting && !pod.revision.is_empty() && pod.revision != workload.revision);
         for (name, pod) in stuck {
             let api: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
             match within(api.delete(name, &params(&pod.uid))).await {

@@ -24,7 +24,9 @@ pub async fn status(client: &Client, app: &MicroserviceApp, status: &Status) -> 
     let mut body = DynamicObject::new(&name, &resource).within(&namespace).data(json!({ "status": status }));
     body.metadata.resource_version = app.resource_version();
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource);
-    within(api.replace_status(&name, &PostParams { field_manager: Some(MANAGER.into()), ..Default::default() }, &body)).await.map(|answer| answer.resource_version().and_then(|v| v.parse().ok()).unwrap_or_default())
+    within(api.replace_status(&name, &PostParams { field_manager: Some(MANAGER.into()), ..Default::default() }, &body))
+        .await
+        .map(|answer| answer.resource_version().and_then(|v| v.parse().ok()).unwrap_or_default())
 }
 
 /// Sends events from a task of its own, so that no pass waits for one.
@@ -39,7 +41,8 @@ impl Events {
         tokio::spawn(async move {
             while let Some((about, event)) = receiver.recv().await {
                 let type_ = if event.warning { EventType::Warning } else { EventType::Normal };
-                let event = Event { type_, reason: event.reason, note: Some(event.message.chars().take(1000).collect()), action: "Reconcile".into(), secondary: None };
+                let event =
+                    Event { type_, reason: event.reason, note: Some(event.message.chars().take(1000).collect()), action: "Reconcile".into(), secondary: None };
                 // A recorder that lives on counts all events of one reason as one, in the words of the first. Ours differ, and each tells of a change.
                 let recorder = Recorder::new(client.clone(), reporter.clone());
                 if let Err(error) = within(recorder.publish(&event, &about)).await {

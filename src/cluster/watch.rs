@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::{NamespaceResourceScope, api::core::v1::{ConfigMap, Pod}};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::core::v1::{ConfigMap, Pod},
+};
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{ApiResource, DynamicObject, PartialObjectMeta},

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::{
-    core::v1::{ConfigMap, KeyToPath, ProjectedVolumeSource, SecretProjection, Volume, VolumeProjection},
-};
+use k8s_openapi::api::core::v1::{ConfigMap, KeyToPath, ProjectedVolumeSource, SecretProjection, Volume, VolumeProjection};
 
 use crate::kit::{
     access,
@@ -83,5 +81,9 @@ fn logins(secrets: &BTreeSet<String>) -> Volume {
         let items = [USERNAME, PASSWORD].map(|key| KeyToPath { key: key.into(), path: format!("{name}/{key}"), ..Default::default() });
         VolumeProjection { secret: Some(SecretProjection { name: name.clone(), items: Some(items.into()), optional: Some(true) }), ..Default::default() }
     };
-    Volume { name: "logins".into(), projected: Some(ProjectedVolumeSource { sources: Some(secrets.iter().map(source).collect()), default_mode: Some(0o440) }), ..Default::default() }
+    Volume {
+        name: "logins".into(),
+        projected: Some(ProjectedVolumeSource { sources: Some(secrets.iter().map(source).collect()), default_mode: Some(0o440) }),
+        ..Default::default()
+    }
 }

@@ -53,7 +53,9 @@ pub async fn run(client: Client, options: Options, shutdown: impl Future<Output 
     let lead = async {
         prepared(&client, &index).await;
         let _ = ready.send(true);
-        let Some(namespace) = &options.lease_namespace else { return work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone())).await };
+        let Some(namespace) = &options.lease_namespace else {
+            return work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone())).await;
+        };
         let mut candidate = Candidate::new(client.clone(), namespace, options.identity.clone());
         candidate.elected().await;
         tracing::info!(identity = options.identity, "leading");
@@ -84,7 +86,11 @@ async fn prepared(client: &Client, index: &Index) {
     loop {
         match handshake::missing_fields(client).await {
             Ok(missing) if missing.is_empty() => break,
-            Ok(missing) => tracing::error!(first = missing[0], count = missing.len(), "the installed CustomResourceDefinition is older than this operator and lacks fields; apply the one of this release"),
+            Ok(missing) => tracing::error!(
+                first = missing[0],
+                count = missing.len(),
+                "the installed CustomResourceDefinition is older than this operator and lacks fields; apply the one of this release"
+            ),
             Err(error @ cluster::Error::Api(_)) if !error.is_not_found() => {
                 tracing::warn!(%error, "the CustomResourceDefinition cannot be read, so it is not compared");
                 break;
@@ -99,7 +105,13 @@ async fn prepared(client: &Client, index: &Index) {
 }
 
 /// Works until `stop` is done and the passes under way have ended.
-async fn work(client: Client, namespace: Option<&str>, context: Arc<Context>, changes: mpsc::UnboundedReceiver<AppKey>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+async fn work(
+    client: Client,
+    namespace: Option<&str>,
+    context: Arc<Context>,
+    changes: mpsc::UnboundedReceiver<AppKey>,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
     let kind = ApiResource::erase::<MicroserviceApp>(&());
     let writer = reflector::store::Writer::new(kind.clone());
     let reader = writer.as_reader();

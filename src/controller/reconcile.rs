@@ -110,7 +110,11 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
         Ok(false) => applied.failed = Some("objects that nobody wants any more are still there; they go when the cluster is seen whole".into()),
         Err(error) => applied.failed = Some(error.to_string()),
     }
-    let stateful: Vec<_> = objects.iter().filter(|o| o.kind.kind == "StatefulSet" && !o.is_held()).filter_map(|o| Some((o.part.as_str(), observed.workload("StatefulSet", &o.name)?))).collect();
+    let stateful: Vec<_> = objects
+        .iter()
+        .filter(|o| o.kind.kind == "StatefulSet" && !o.is_held())
+        .filter_map(|o| Some((o.part.as_str(), observed.workload("StatefulSet", &o.name)?)))
+        .collect();
     if let Err(error) = prune::unstick(&context.client, key, observed, &stateful).await {
         applied.failed = Some(error.to_string());
     }
@@ -168,7 +172,8 @@ async fn publish(app: &MicroserviceApp, status: Status, applied: &Applied, key: 
 
 fn decoded(object: &DynamicObject) -> Result<MicroserviceApp, Problem> {
     let json = serde_json::to_value(object).map_err(|e| Problem::new("", "InvalidSpec", e.to_string()))?;
-    serde_path_to_error::deserialize(json).map_err(|e| Problem::new(e.path().to_string(), "InvalidSpec", format!("this operator cannot read it: {}", e.inner())))
+    serde_path_to_error::deserialize(json)
+        .map_err(|e| Problem::new(e.path().to_string(), "InvalidSpec", format!("this operator cannot read it: {}", e.inner())))
 }
 
 /// A resource that this operator cannot read, such as one of a newer definition: nothing of it is touched, and it says why.

@@ -2,7 +2,11 @@
 
 use std::{io, net::SocketAddr};
 
-use axum::{Router, http::{StatusCode, header::CONTENT_TYPE}, routing::get};
+use axum::{
+    Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    routing::get,
+};
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{context::Options, telemetry::Telemetry};

@@ -55,7 +55,13 @@ impl Telemetry {
     }
 
     pub fn writes(&self, applied: &Applied) {
-        let counts = [("applied", applied.pending.len()), ("repaired", applied.repaired.len()), ("conflict", applied.conflicts.len()), ("refused", applied.refused.len()), ("contested", applied.contested.len())];
+        let counts = [
+            ("applied", applied.pending.len()),
+            ("repaired", applied.repaired.len()),
+            ("conflict", applied.conflicts.len()),
+            ("refused", applied.refused.len()),
+            ("contested", applied.contested.len()),
+        ];
         for (result, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             self.0.objects.get_or_create(&Result_ { result }).inc_by(count as u64);
         }

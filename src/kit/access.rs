@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::{
     core::v1::{
-        ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection, Volume,
-        VolumeProjection,
+        ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, ProjectedVolumeSource, ServiceAccount,
+        ServiceAccountTokenProjection, Volume, VolumeProjection,
     },
     rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject},
 };
@@ -20,11 +20,14 @@ pub fn account(scope: &Scope<'_>, name: &str, part: &str, rules: Vec<PolicyRule>
         return;
     }
     out.push(part, &Role { metadata: scope.meta(name.into(), part), rules: Some(rules) });
-    out.push(part, &RoleBinding {
-        metadata: scope.meta(name.into(), part),
-        role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".into(), kind: "Role".into(), name: name.into() },
-        subjects: Some(vec![Subject { kind: "ServiceAccount".into(), name: name.into(), namespace: Some(scope.namespace.into()), ..Default::default() }]),
-    });
+    out.push(
+        part,
+        &RoleBinding {
+            metadata: scope.meta(name.into(), part),
+            role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".into(), kind: "Role".into(), name: name.into() },
+            subjects: Some(vec![Subject { kind: "ServiceAccount".into(), name: name.into(), namespace: Some(scope.namespace.into()), ..Default::default() }]),
+        },
+    );
 }
 
 /// One rule of a Role.
@@ -42,7 +45,11 @@ pub fn rule(group: &str, resource: &str, names: &[&str], verbs: &[&str]) -> Poli
 /// A token that only the container that mounts it sees, renewed every hour.
 pub fn token(volume: &str) -> Volume {
     let token = ServiceAccountTokenProjection { path: "token".into(), expiration_seconds: Some(3600), ..Default::default() };
-    let authority = ConfigMapProjection { name: "kube-root-ca.crt".into(), items: Some(vec![KeyToPath { key: "ca.crt".into(), path: "ca.crt".into(), ..Default::default() }]), ..Default::default() };
+    let authority = ConfigMapProjection {
+        name: "kube-root-ca.crt".into(),
+        items: Some(vec![KeyToPath { key: "ca.crt".into(), path: "ca.crt".into(), ..Default::default() }]),
+        ..Default::default()
+    };
     let namespace = DownwardAPIVolumeFile {
         path: "namespace".into(),
         field_ref: Some(ObjectFieldSelector { field_path: "metadata.namespace".into(), ..Default::default() }),

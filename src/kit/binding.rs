@@ -60,7 +60,8 @@ impl Binding {
 
     /// Its files that hold no secret, by name.
     pub fn files(&self) -> BTreeMap<&'static str, String> {
-        let mut files = BTreeMap::from([("type", self.kind.clone()), ("provider", "microapp".to_owned()), ("host", self.host.clone()), ("port", self.port.to_string())]);
+        let mut files =
+            BTreeMap::from([("type", self.kind.clone()), ("provider", "microapp".to_owned()), ("host", self.host.clone()), ("port", self.port.to_string())]);
         files.extend(self.resource.iter().map(|resource| ("database", resource.clone())));
         files
     }
@@ -101,7 +102,14 @@ mod tests {
 
     #[test]
     fn variables_stand_before_those_that_use_them() {
-        let binding = Binding { name: "order-db".into(), host: "h".into(), port: 1, secret: Some("s".into()), urls: vec![("URL", "x://$(ORDER_DB_USERNAME)@h".into())], ..Default::default() };
+        let binding = Binding {
+            name: "order-db".into(),
+            host: "h".into(),
+            port: 1,
+            secret: Some("s".into()),
+            urls: vec![("URL", "x://$(ORDER_DB_USERNAME)@h".into())],
+            ..Default::default()
+        };
         let names: Vec<_> = binding.env().into_iter().map(|v| v.name).collect();
         assert_eq!(names, ["ORDER_DB_HOST", "ORDER_DB_PORT", "ORDER_DB_HOSTPORT", "ORDER_DB_USERNAME", "ORDER_DB_PASSWORD", "ORDER_DB_URL"]);
     }

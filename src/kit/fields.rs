@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Whether every key of a map can be the key of a label or of an annotation.
 pub const QUALIFIED_KEYS: &str = "self.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))";
-pub const QUALIFIED_KEYS_TEXT: &str = "keys must be names of at most 63 characters of A-Z, a-z, 0-9, '-', '_' and '.', optionally behind a domain and '/', such as 'acme.dev/team'";
+pub const QUALIFIED_KEYS_TEXT: &str =
+    "keys must be names of at most 63 characters of A-Z, a-z, 0-9, '-', '_' and '.', optionally behind a domain and '/', such as 'acme.dev/team'";
 /// Whether a map of annotations leaves ours alone.
 pub const OWN_ANNOTATIONS: &str = "self.all(k, !k.matches('^([^/]*[.])?microapp[.]dev/'))";
 pub const OWN_ANNOTATIONS_TEXT: &str = "keys of microapp.dev may not be set; they are the operator's own";

@@ -1,16 +1,21 @@
 //! What every pod of ours has in common: the `restricted` pod security standard and more, probes, and the time that a shutdown takes.
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, PodSecurityContext, Probe, SeccompProfile, SecurityContext,
-    SleepAction, TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, PodSecurityContext, Probe, SeccompProfile,
+    SecurityContext, SleepAction, TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString};
 
 /// How a container is asked whether it is well.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
-    Http { path: String, port: i32 },
-    Tcp { port: i32 },
+    Http {
+        path: String,
+        port: i32,
+    },
+    Tcp {
+        port: i32,
+    },
     /// A program of the image with fixed arguments. Never text from a resource.
     Exec(&'static [&'static str]),
 }
@@ -93,7 +98,10 @@ impl Shutdown {
     /// The hook of the main container. `agent_port` answers a drain's request.
     pub fn hook(self, agent_port: i32) -> Option<Lifecycle> {
         let handler = match self {
-            Self { drain: 1.., .. } => LifecycleHandler { http_get: Some(HTTPGetAction { path: Some("/drain".into()), port: IntOrString::Int(agent_port), ..Default::default() }), ..Default::default() },
+            Self { drain: 1.., .. } => LifecycleHandler {
+                http_get: Some(HTTPGetAction { path: Some("/drain".into()), port: IntOrString::Int(agent_port), ..Default::default() }),
+                ..Default::default()
+            },
             Self { sleep: 1.., .. } => LifecycleHandler { sleep: Some(SleepAction { seconds: self.sleep }), ..Default::default() },
             _ => return None,
         };

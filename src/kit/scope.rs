@@ -104,7 +104,10 @@ impl<'a> Scope<'a> {
         let mut labels = self.labels.clone();
         labels.extend(self.selector(part));
         let name = part.rsplit('/').next().unwrap_or(part);
-        labels.extend([("name", name), ("instance", self.app), ("component", name), ("part-of", self.app), ("managed-by", "microapp")].map(|(k, v)| (format!("app.kubernetes.io/{k}"), v.into())));
+        labels.extend(
+            [("name", name), ("instance", self.app), ("component", name), ("part-of", self.app), ("managed-by", "microapp")]
+                .map(|(k, v)| (format!("app.kubernetes.io/{k}"), v.into())),
+        );
         labels
     }
 }

@@ -29,11 +29,14 @@ pub struct Data<'a> {
 /// Adds the anchor of a part's data. Everything that the data needs is owned by it, so that one patch of the anchor changes what a deletion takes along.
 pub fn anchor(scope: &Scope<'_>, name: &str, data: Data<'_>, out: &mut Objects) {
     let content = serde_json::json!({ "engine": data.engine, "major": data.major });
-    out.push(data.part, &ControllerRevision {
-        metadata: scope.anchor(name.into(), data.part),
-        data: Some(k8s_openapi::apimachinery::pkg::runtime::RawExtension(content)),
-        revision: 1,
-    });
+    out.push(
+        data.part,
+        &ControllerRevision {
+            metadata: scope.anchor(name.into(), data.part),
+            data: Some(k8s_openapi::apimachinery::pkg::runtime::RawExtension(content)),
+            revision: 1,
+        },
+    );
 }
 
 /// The name under which a StatefulSet looks for the claim of its pod `ordinal`.
@@ -49,16 +52,19 @@ pub fn claim(scope: &Scope<'_>, hook: Hook<'_>, name: &str, data: Data<'_>, stor
     let wanted = size(storage);
     let size = there.filter(|c| bytes(&c.request) > bytes(&wanted.0)).map_or(wanted, |c| Quantity(c.request.clone()));
     metadata.labels.get_or_insert_default().extend([(ENGINE.to_owned(), data.engine.to_owned()), (MAJOR.to_owned(), data.major.to_owned())]);
-    out.push(data.part, &PersistentVolumeClaim {
-        metadata,
-        spec: Some(PersistentVolumeClaimSpec {
-            access_modes: Some(vec!["ReadWriteOnce".into()]),
-            resources: Some(VolumeResourceRequirements { requests: Some([("storage".to_owned(), size)].into()), ..Default::default() }),
-            storage_class_name: storage.and_then(|s| s.class_name.clone()).map(|wanted| there.and_then(|c| c.class.clone()).unwrap_or(wanted)),
-            ..Default::default()
-        }),
-        status: None,
-    });
+    out.push(
+        data.part,
+        &PersistentVolumeClaim {
+            metadata,
+            spec: Some(PersistentVolumeClaimSpec {
+                access_modes: Some(vec!["ReadWriteOnce".into()]),
+                resources: Some(VolumeResourceRequirements { requests: Some([("storage".to_owned(), size)].into()), ..Default::default() }),
+                storage_class_name: storage.and_then(|s| s.class_name.clone()).map(|wanted| there.and_then(|c| c.class.clone()).unwrap_or(wanted)),
+                ..Default::default()
+            }),
+            status: None,
+        },
+    );
 }
 
 /// The size that a volume is to have.
@@ -82,8 +88,19 @@ pub fn template() -> PersistentVolumeClaim {
 /// A quantity of bytes, such as `20Gi`, `1500M` or `1e9`, rounded up; None if it is not one.
 pub fn bytes(quantity: &str) -> Option<u128> {
     const UNITS: &[(&str, f64)] = &[
-        ("Ki", 1024.0), ("Mi", 1_048_576.0), ("Gi", 1_073_741_824.0), ("Ti", 1_099_511_627_776.0), ("Pi", 1_125_899_906_842_624.0), ("Ei", 1_152_921_504_606_846_976.0),
-        ("m", 1e-3), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("P", 1e15), ("E", 1e18),
+        ("Ki", 1024.0),
+        ("Mi", 1_048_576.0),
+        ("Gi", 1_073_741_824.0),
+        ("Ti", 1_099_511_627_776.0),
+        ("Pi", 1_125_899_906_842_624.0),
+        ("Ei", 1_152_921_504_606_846_976.0),
+        ("m", 1e-3),
+        ("k", 1e3),
+        ("M", 1e6),
+        ("G", 1e9),
+        ("T", 1e12),
+        ("P", 1e15),
+        ("E", 1e18),
     ];
     let (number, factor) = UNITS.iter().find_map(|(unit, factor)| Some((quantity.strip_suffix(unit)?, *factor))).unwrap_or((quantity, 1.0));
     let value = number.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)?;

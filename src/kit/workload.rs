@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::{
-    apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec},
+    apps::v1::{
+        Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
+    },
     core::v1::{
-        ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EnvFromSource, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements, Service, ServicePort,
-        ServiceSpec, Volume, VolumeMount,
+        ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EnvFromSource, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec,
+        ResourceRequirements, Service, ServicePort, ServiceSpec, Volume, VolumeMount,
     },
     policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
 };
@@ -103,18 +105,21 @@ impl Workload {
             true => DeploymentStrategy { type_: Some("Recreate".into()), rolling_update: None },
             false => DeploymentStrategy { type_: Some("RollingUpdate".into()), rolling_update: Some(rolling) },
         };
-        out.push(&self.part, &Deployment {
-            metadata: self.meta(scope),
-            spec: Some(DeploymentSpec {
-                replicas: Some(self.replicas),
-                revision_history_limit: Some(3),
-                selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
-                strategy: Some(strategy),
-                template,
-                ..Default::default()
-            }),
-            status: None,
-        });
+        out.push(
+            &self.part,
+            &Deployment {
+                metadata: self.meta(scope),
+                spec: Some(DeploymentSpec {
+                    replicas: Some(self.replicas),
+                    revision_history_limit: Some(3),
+                    selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
+                    strategy: Some(strategy),
+                    template,
+                    ..Default::default()
+                }),
+                status: None,
+            },
+        );
     }
 
     /// Pods with a volume each, mounted at `data_folder`.
@@ -122,22 +127,28 @@ impl Workload {
         self.mounts.push(pod::mount(volumes::DATA, data_folder, false));
         let selector = scope.selector(&self.part);
         let template = self.surroundings(scope, "StatefulSet", out);
-        out.push(&self.part, &StatefulSet {
-            metadata: self.meta(scope),
-            spec: Some(StatefulSetSpec {
-                replicas: Some(self.replicas),
-                revision_history_limit: Some(3),
-                service_name: Some(self.name.clone()),
-                // One stuck pod must not keep the others, or its own next revision, from starting.
-                pod_management_policy: Some("Parallel".into()),
-                persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy { when_deleted: Some("Retain".into()), when_scaled: Some("Retain".into()) }),
-                selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
-                template,
-                volume_claim_templates: Some(vec![volumes::template()]),
-                ..Default::default()
-            }),
-            status: None,
-        });
+        out.push(
+            &self.part,
+            &StatefulSet {
+                metadata: self.meta(scope),
+                spec: Some(StatefulSetSpec {
+                    replicas: Some(self.replicas),
+                    revision_history_limit: Some(3),
+                    service_name: Some(self.name.clone()),
+                    // One stuck pod must not keep the others, or its own next revision, from starting.
+                    pod_management_policy: Some("Parallel".into()),
+                    persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
+                        when_deleted: Some("Retain".into()),
+                        when_scaled: Some("Retain".into()),
+                    }),
+                    selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
+                    template,
+                    volume_claim_templates: Some(vec![volumes::template()]),
+                    ..Default::default()
+                }),
+                status: None,
+            },
+        );
     }
 
     fn meta(&self, scope: &Scope<'_>) -> ObjectMeta {
@@ -156,16 +167,19 @@ impl Workload {
             out.push(&self.part, &self.service(scope));
         }
         if self.replicas > 1 {
-            out.push(&self.part, &PodDisruptionBudget {
-                metadata: scope.meta(self.name.clone(), &self.part),
-                spec: Some(PodDisruptionBudgetSpec {
-                    max_unavailable: Some(IntOrString::Int(1)),
-                    selector: Some(LabelSelector { match_labels: Some(scope.selector(&self.part)), ..Default::default() }),
-                    unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
-                    ..Default::default()
-                }),
-                status: None,
-            });
+            out.push(
+                &self.part,
+                &PodDisruptionBudget {
+                    metadata: scope.meta(self.name.clone(), &self.part),
+                    spec: Some(PodDisruptionBudgetSpec {
+                        max_unavailable: Some(IntOrString::Int(1)),
+                        selector: Some(LabelSelector { match_labels: Some(scope.selector(&self.part)), ..Default::default() }),
+                        unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
+                        ..Default::default()
+                    }),
+                    status: None,
+                },
+            );
         }
         self.template(scope, scope.observed.workload(kind, &self.name))
     }
@@ -225,7 +239,11 @@ impl Workload {
         let mut volumes = self.volumes.clone();
         volumes.push(pod::scratch("tmp", "64Mi"));
         if self.files.is_some() {
-            volumes.push(Volume { name: CONFIG_VOLUME.into(), config_map: Some(ConfigMapVolumeSource { name: self.name.clone(), ..Default::default() }), ..Default::default() });
+            volumes.push(Volume {
+                name: CONFIG_VOLUME.into(),
+                config_map: Some(ConfigMapVolumeSource { name: self.name.clone(), ..Default::default() }),
+                ..Default::default()
+            });
         }
         let sidecars = self.sidecars.iter().cloned().map(|mut container| {
             container.image_pull_policy = scope.pull_policy.map(Into::into);
@@ -238,7 +256,8 @@ impl Workload {
             security_context: Some(pod::pod_security(self.user)),
             termination_grace_period_seconds: Some(self.shutdown.grace_seconds()),
             topology_spread_constraints: (self.replicas > 1).then(|| pod::spread(&scope.selector(&self.part))),
-            image_pull_secrets: (!scope.pull_secrets.is_empty()).then(|| scope.pull_secrets.iter().map(|name| LocalObjectReference { name: (*name).into() }).collect()),
+            image_pull_secrets: (!scope.pull_secrets.is_empty())
+                .then(|| scope.pull_secrets.iter().map(|name| LocalObjectReference { name: (*name).into() }).collect()),
             init_containers: (!self.sidecars.is_empty()).then(|| sidecars.collect()),
             containers: vec![self.main_container(scope)],
             volumes: Some(volumes),

@@ -27,7 +27,14 @@ async fn rows_outlive_the_application_and_lost_passwords_are_not_replaced() {
 
     gone(&space).await;
     let secrets: Api<Secret> = space.api();
-    let admin = secrets.list(&ListParams::default()).await.unwrap().items.into_iter().find(|s| s.name_any().contains("-admin-")).expect("the administrator's Secret is kept");
+    let admin = secrets
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .items
+        .into_iter()
+        .find(|s| s.name_any().contains("-admin-"))
+        .expect("the administrator's Secret is kept");
     secrets.delete(&admin.name_any(), &DeleteParams::default()).await.unwrap();
     let before = claim(&space).await;
     space.apply(shop(|_| ())).await;

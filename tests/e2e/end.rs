@@ -35,6 +35,9 @@ async fn scale_operator(client: &kube::Client, replicas: i32) {
     let api: Api<Deployment> = Api::namespaced(client.clone(), "microapp-system");
     api.patch("microapp", &PatchParams::default(), &Patch::Merge(json!({ "spec": { "replicas": replicas } }))).await.expect("the operator can be scaled");
     let pods: Api<Pod> = Api::namespaced(client.clone(), "microapp-system");
-    eventually(60, "the operator has as many pods as it should", || async { pods.list(&Default::default()).await.is_ok_and(|l| l.items.len() == replicas as usize) }).await;
+    eventually(60, "the operator has as many pods as it should", || async {
+        pods.list(&Default::default()).await.is_ok_and(|l| l.items.len() == replicas as usize)
+    })
+    .await;
     tokio::time::sleep(Duration::from_secs(1)).await;
 }

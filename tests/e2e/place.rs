@@ -53,7 +53,9 @@ pub async fn pods(space: &Space, part: &str) -> Vec<Pod> {
 
 /// Names of those that are ready and not on their way out.
 pub async fn ready(space: &Space, part: &str) -> Vec<String> {
-    let is_ready = |p: &Pod| p.metadata.deletion_timestamp.is_none() && p.status.iter().flat_map(|s| s.conditions.iter().flatten()).any(|c| c.type_ == "Ready" && c.status == "True");
+    let is_ready = |p: &Pod| {
+        p.metadata.deletion_timestamp.is_none() && p.status.iter().flat_map(|s| s.conditions.iter().flatten()).any(|c| c.type_ == "Ready" && c.status == "True")
+    };
     pods(space, part).await.iter().filter(|p| is_ready(p)).map(ResourceExt::name_any).collect()
 }
 
@@ -69,9 +71,23 @@ pub async fn eventually<F: Future<Output = bool>>(seconds: u64, what: &str, hold
 
 /// Runs SQL as the administrator, inside the database's pod.
 pub fn sql(space: &Space, statement: &str) -> String {
-    let script = ["exec", "-n", &space.name, "shop-database-0", "-c", "postgresql", "--", "bash", "-c", r#"PGPASSWORD=$POSTGRES_PASSWORD psql --username=postgres --host=127.0.0.1 --no-psqlrc --tuples-only --no-align --set=ON_ERROR_STOP=1 --dbname="$0" --command="$1""#, "orders", statement];
+    let script = [
+        "exec",
+        "-n",
+        &space.name,
+        "shop-database-0",
+        "-c",
+        "postgresql",
+        "--",
+        "bash",
+        "-c",
+        r#"PGPASSWORD=$POSTGRES_PASSWORD psql --username=postgres --host=127.0.0.1 --no-psqlrc --tuples-only --no-align --set=ON_ERROR_STOP=1 --dbname="$0" --command="$1""#,
+        "orders",
+        statement,
+    ];
     let kubectl = std::env::var("MICROAPP_KUBECTL").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/cluster").into());
-    let output = if kubectl.ends_with("cluster") { Command::new(kubectl).arg("kubectl").args(script).output() } else { Command::new(kubectl).args(script).output() };
+    let output =
+        if kubectl.ends_with("cluster") { Command::new(kubectl).arg("kubectl").args(script).output() } else { Command::new(kubectl).args(script).output() };
     let output = output.expect("kubectl can be run");
     assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()

@@ -12,7 +12,9 @@ const ANCHOR: &str = "shop-database-data";
 async fn deployed(cluster: &Cluster, namespace: &str) -> Client {
     let admin = super::namespace(cluster, namespace).await;
     let operator = operator(cluster).await;
-    let uid = |answer: &Answer| serde_json::from_str::<Value>(&answer.text).unwrap()["metadata"]["uid"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("{answer:?}"));
+    let uid = |answer: &Answer| {
+        serde_json::from_str::<Value>(&answer.text).unwrap()["metadata"]["uid"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("{answer:?}"))
+    };
     let app = uid(&create(&admin, namespace, &app()).await);
     let mut anchor = String::new();
     for object in objects(namespace, &app, "").iter().filter(|object| object.name == ANCHOR) {
@@ -60,7 +62,10 @@ async fn labels_are_the_operators() {
         ("labels", json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "mine", "labels": labels } })),
         ("labels", json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "mine", "labels": labels } })),
         ("labels", json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "mine", "labels": labels }, "spec": pod })),
-        ("labels", json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "mine", "labels": { "microapp.dev/engine": "PostgreSQL" } }, "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } })),
+        (
+            "labels",
+            json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "mine", "labels": { "microapp.dev/engine": "PostgreSQL" } }, "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } }),
+        ),
         ("template-labels", json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "mine" }, "spec": template })),
         ("template-labels", json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": { "name": "mine" }, "spec": template })),
     ] {
@@ -101,14 +106,20 @@ async fn people_and_controllers_go_on() {
     for (path, patch) in [
         (format!("{deployment}/scale"), json!({ "spec": { "replicas": 3 } })),
         (deployment.into(), json!({ "spec": { "template": { "spec": { "terminationGracePeriodSeconds": 60 } } } })),
-        (deployment.into(), json!({ "spec": { "template": { "metadata": { "annotations": { "kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z" } } } } })),
+        (
+            deployment.into(),
+            json!({ "spec": { "template": { "metadata": { "annotations": { "kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z" } } } } }),
+        ),
         ("/api/v1/namespaces/drift/configmaps/shop-gateway".into(), json!({ "data": { "envoy.json": "{}" } })),
         ("/api/v1/namespaces/drift/services/shop-gateway".into(), json!({ "metadata": { "labels": { "team": "a" } } })),
     ] {
         let answer = ask(&dev, "PATCH", &path, &patch).await;
         assert!(answer.ok(), "{patch} to {path}: {answer:?}");
     }
-    until(&admin, &selected("service.web"), |answer| serde_json::from_str::<Value>(&answer.text).unwrap()["items"].as_array().is_some_and(|items| items.len() >= 3)).await;
+    until(&admin, &selected("service.web"), |answer| {
+        serde_json::from_str::<Value>(&answer.text).unwrap()["items"].as_array().is_some_and(|items| items.len() >= 3)
+    })
+    .await;
     for path in ["/api/v1/namespaces/drift/services/shop--web", deployment] {
         let answer = ask(&dev, "DELETE", path, &Value::Null).await;
         assert!(answer.ok(), "{path}: {answer:?}");

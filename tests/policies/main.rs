@@ -49,7 +49,8 @@ fn installed() -> Option<&'static Cluster> {
 
 /// Everything that kubectl says, as the administrator.
 fn kubectl(cluster: &Cluster, args: &[&str]) -> String {
-    let output = Command::new(format!("{ROOT}/tests/cluster/cluster")).current_dir(ROOT).args(["kubectl", "--dir"]).arg(&cluster.dir).args(args).output().unwrap();
+    let output =
+        Command::new(format!("{ROOT}/tests/cluster/cluster")).current_dir(ROOT).args(["kubectl", "--dir"]).arg(&cluster.dir).args(args).output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 

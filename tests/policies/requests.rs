@@ -30,7 +30,11 @@ const PEOPLE: &[Person] = &[
 async fn grant(admin: &Client, namespace: &str) {
     for person in PEOPLE {
         let own = format!("{}-own", person.name);
-        let rules: Vec<Value> = person.rules.iter().map(|(group, resource, verb)| json!({ "apiGroups": [group], "resources": [resource], "verbs": verb.split(',').collect::<Vec<_>>() })).collect();
+        let rules: Vec<Value> = person
+            .rules
+            .iter()
+            .map(|(group, resource, verb)| json!({ "apiGroups": [group], "resources": [resource], "verbs": verb.split(',').collect::<Vec<_>>() }))
+            .collect();
         let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": own }, "rules": rules });
         let binding = |kind: &str, role: &str| {
             json!({
@@ -151,7 +155,8 @@ async fn the_clusters_roles_learn_of_applications() {
     // The controller that adds to the cluster's roles takes a moment.
     for (name, group, resource, subresource, verb, expected) in table {
         let attributes = json!({ "namespace": "roles", "group": group, "resource": resource, "subresource": subresource, "verb": verb });
-        let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": { "user": name, "resourceAttributes": attributes } });
+        let review =
+            json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": { "user": name, "resourceAttributes": attributes } });
         let mut allowed = !expected;
         for _ in 0..50 {
             let answer = ask(&admin, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", &review).await;

@@ -11,7 +11,14 @@ fn requests() -> Vec<(String, String, &'static str, Value)> {
     let mut requests = vec![];
     let mut add = |method: &str, path: &str, content: &'static str, body: &Value| requests.push((method.to_owned(), path.to_owned(), content, body.clone()));
     let json = "application/json";
-    for path in [one, all, "/api/v1/secrets", &format!("{all}?watch=true"), &format!("{all}?watch=true&fieldSelector=metadata.name%3Dvictim"), &format!("/api/v1/watch{}", &one[7..])] {
+    for path in [
+        one,
+        all,
+        "/api/v1/secrets",
+        &format!("{all}?watch=true"),
+        &format!("{all}?watch=true&fieldSelector=metadata.name%3Dvictim"),
+        &format!("/api/v1/watch{}", &one[7..]),
+    ] {
         add("GET", path, json, &Value::Null);
     }
     for dry in ["", "?dryRun=All"] {

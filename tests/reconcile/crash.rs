@@ -83,10 +83,13 @@ async fn live(story: Story, fatal: usize) -> Option<(End, usize)> {
         world.quiet().await;
     }
     world.kill();
-    world.space.apply(match story {
-        Story::Creating => shop(),
-        Story::Emptying => empty(),
-    }).await;
+    world
+        .space
+        .apply(match story {
+            Story::Creating => shop(),
+            Story::Emptying => empty(),
+        })
+        .await;
     world.start_over(Wire::cut_at_write(fatal));
     if fatal > 0 {
         tokio::select! {

@@ -22,7 +22,11 @@ async fn ready(stem: &str, app: Value) -> Option<World> {
 /// Deletes the application and waits until only its data is left.
 async fn deleted(space: &Space) {
     space.delete("shop").await;
-    space.eventually("only data is left", async || space.objects().await.keys().all(|id| ["ControllerRevision/", "PersistentVolumeClaim/", "Secret/"].iter().any(|kind| id.starts_with(kind)))).await;
+    space
+        .eventually("only data is left", async || {
+            space.objects().await.keys().all(|id| ["ControllerRevision/", "PersistentVolumeClaim/", "Secret/"].iter().any(|kind| id.starts_with(kind)))
+        })
+        .await;
 }
 
 async fn claim(space: &Space) -> PersistentVolumeClaim {
@@ -59,7 +63,9 @@ async fn a_volume_of_another_major_is_left_alone() {
     let Some(world) = ready("engine", shop()).await else { return };
     let space = &world.space;
     let major = space.object(&format!("PersistentVolumeClaim/{CLAIM}")).await.unwrap().labels()["microapp.dev/major"].clone();
-    let relabel = async |major: &str| drop(space.meddle(&format!("PersistentVolumeClaim/{CLAIM}"), json!({ "metadata": { "labels": { "microapp.dev/major": major } } })).await);
+    let relabel = async |major: &str| {
+        drop(space.meddle(&format!("PersistentVolumeClaim/{CLAIM}"), json!({ "metadata": { "labels": { "microapp.dev/major": major } } })).await)
+    };
     // While it runs: it is said, and nothing of what runs is touched.
     let before = uids(&space.objects().await);
     relabel("17").await;

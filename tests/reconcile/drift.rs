@@ -37,7 +37,10 @@ async fn what_is_deleted_comes_back() {
     }
     let old = uids(&before);
     for id in &deleted {
-        world.space.eventually(&format!("{id} is back"), async || world.space.object(id).await.is_some_and(|there| there.uid().as_deref() != Some(&old[*id]))).await;
+        world
+            .space
+            .eventually(&format!("{id} is back"), async || world.space.object(id).await.is_some_and(|there| there.uid().as_deref() != Some(&old[*id])))
+            .await;
     }
     world.space.until_ready("shop").await;
     let mut after = essences(&world.space.objects().await);
@@ -71,7 +74,11 @@ async fn what_is_changed_comes_back() {
         ("StatefulSet/shop-database", json!({ "spec": { "replicas": 0 } })),
         ("PodDisruptionBudget/shop--web", json!({ "spec": { "maxUnavailable": "100%" } })),
     ];
-    let everywhere = [json!({ "metadata": { "labels": { "microapp.dev/part": "nobody" } } }), json!({ "metadata": { "ownerReferences": null } }), json!({ "metadata": { "annotations": { "microapp.dev/hash": null } } })];
+    let everywhere = [
+        json!({ "metadata": { "labels": { "microapp.dev/part": "nobody" } } }),
+        json!({ "metadata": { "ownerReferences": null } }),
+        json!({ "metadata": { "annotations": { "microapp.dev/hash": null } } }),
+    ];
     let before = essences(&world.space.objects().await);
     for (id, change) in &changes {
         for change in everywhere.iter().chain([change]) {
@@ -79,11 +86,21 @@ async fn what_is_changed_comes_back() {
                 continue; // it has neither a part nor an owner that could be taken
             }
             world.space.meddle(id, change.clone()).await;
-            world.space.eventually(&format!("{id} is as it was before {change}"), async || world.space.object(id).await.is_some_and(|there| essence(&there) == before[*id])).await;
+            world
+                .space
+                .eventually(&format!("{id} is as it was before {change}"), async || {
+                    world.space.object(id).await.is_some_and(|there| essence(&there) == before[*id])
+                })
+                .await;
         }
     }
     for (id, _) in &changes {
-        world.space.eventually(&format!("an event tells of {id}"), async || world.space.events("shop").await.iter().any(|(reason, text)| reason == "DriftCorrected" && text.contains(id))).await;
+        world
+            .space
+            .eventually(&format!("an event tells of {id}"), async || {
+                world.space.events("shop").await.iter().any(|(reason, text)| reason == "DriftCorrected" && text.contains(id))
+            })
+            .await;
     }
 }
 

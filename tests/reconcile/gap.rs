@@ -13,7 +13,13 @@ use crate::support::{
 };
 
 const DELETED: [&str; 8] = [
-    "ServiceAccount/shop--web", "Role/shop-gateway", "RoleBinding/shop-gateway", "ConfigMap/shop-gateway", "Service/shop--web", "Deployment/shop--orders", "StatefulSet/shop-database",
+    "ServiceAccount/shop--web",
+    "Role/shop-gateway",
+    "RoleBinding/shop-gateway",
+    "ConfigMap/shop-gateway",
+    "Service/shop--web",
+    "Deployment/shop--orders",
+    "StatefulSet/shop-database",
     "PodDisruptionBudget/shop--web",
 ];
 

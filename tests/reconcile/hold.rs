@@ -80,10 +80,12 @@ async fn a_service_waits_for_the_database_and_then_for_its_login() {
 async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
     let Some(world) = World::new("edge").await else { return };
     let space = &world.space;
-    space.apply(shop_with(|spec| {
-        spec.as_object_mut().unwrap().remove("database");
-        spec["services"][1].as_object_mut().unwrap().remove("uses");
-    })).await;
+    space
+        .apply(shop_with(|spec| {
+            spec.as_object_mut().unwrap().remove("database");
+            spec["services"][1].as_object_mut().unwrap().remove("uses");
+        }))
+        .await;
     space.until_ready("shop").await;
     let (before, running) = (template(space, ORDERS).await, uids(space, "service.orders").await);
     world.provisioner.feel(Mood::Stalled);
@@ -129,7 +131,11 @@ async fn a_fix_rolls_whatever_the_old_dependencies_do() {
     space.until("shop", "without a database", |s| is(s, "DatabaseReady", "False")).await;
     world.provisioner.feel(Mood::Refusing("orders".into()));
     space.apply(shop_with(|spec| spec["services"][1]["image"] = "example.com/orders:2".into())).await;
-    space.until("shop", "rolled", |s| s.parts.iter().any(|p| p.name == "service/orders" && p.ready == "True" && p.image.as_deref() == Some("example.com/orders:2"))).await;
+    space
+        .until("shop", "rolled", |s| {
+            s.parts.iter().any(|p| p.name == "service/orders" && p.ready == "True" && p.image.as_deref() == Some("example.com/orders:2"))
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,17 +59,23 @@ async fn a_paused_application_is_only_reported_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_progress_it_stalls_and_names_the_pod() {
-    for (steer, trouble) in [("never-ready", "pods ready"), ("image", "ImagePullBackOff"), ("crash", "CrashLoopBackOff"), ("missing-secret", "CreateContainerConfigError")] {
+    for (steer, trouble) in
+        [("never-ready", "pods ready"), ("image", "ImagePullBackOff"), ("crash", "CrashLoopBackOff"), ("missing-secret", "CreateContainerConfigError")]
+    {
         let Some(world) = World::new("stalled").await else { return };
         world.space.apply(shop_with(|spec| spec["progressDeadlineSeconds"] = 3.into())).await;
         world.space.until_ready("shop").await;
         // Steers the pods that come: an annotation of others, which stays.
-        let pods = |value: Option<&str>| json!({ "spec": { "template": { "metadata": { "annotations": { format!("simulated.microapp.dev/{steer}"): value } } } } });
+        let pods =
+            |value: Option<&str>| json!({ "spec": { "template": { "metadata": { "annotations": { format!("simulated.microapp.dev/{steer}"): value } } } } });
         world.space.meddle("Deployment/shop--web", pods(Some("true"))).await;
         let status = world.space.until("shop", trouble, |s| reason(s, "Stalled") == "ProgressDeadlineExceeded" && message(s, "Ready").contains(trouble)).await;
         assert!(is(&status, "Ready", "False") && is(&status, "Stalled", "True"));
         assert!(!status.conditions.iter().any(|c| c.type_ == "Reconciling"));
-        world.space.eventually("the event is there", async || world.space.events("shop").await.iter().any(|(reason, _)| reason == "ProgressDeadlineExceeded")).await;
+        world
+            .space
+            .eventually("the event is there", async || world.space.events("shop").await.iter().any(|(reason, _)| reason == "ProgressDeadlineExceeded"))
+            .await;
         // Whoever mends it sees it move.
         world.space.meddle("Deployment/shop--web", pods(None)).await;
         world.space.until_ready("shop").await;
@@ -166,15 +172,20 @@ async fn store_unknown_value(world: &World) {
     let values = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/availability/enum";
     let path = values.split('/').skip(1).map(Into::into).collect::<Vec<String>>().join("/");
     let loosen = |operations| Patch::Json::<()>(serde_json::from_value(operations).unwrap());
-    api.patch("microserviceapps.microapp.dev", &PatchParams::default(), &loosen(json!([{ "op": "add", "path": format!("/{path}/-"), "value": "Planetary" }]))).await.unwrap();
+    api.patch("microserviceapps.microapp.dev", &PatchParams::default(), &loosen(json!([{ "op": "add", "path": format!("/{path}/-"), "value": "Planetary" }])))
+        .await
+        .unwrap();
     let apps = world.space.api::<MicroserviceApp>();
     let newer = Patch::Merge(json!({ "spec": { "availability": "Planetary" } }));
     // The definition takes a moment to be in force.
-    world.space.eventually("it is stored", async || match apps.patch("shop", &PatchParams::default(), &newer).await {
-        Ok(_) => true,
-        Err(kube::Error::Api(status)) => status.code != 422,
-        Err(_) => true, // stored, and this test's own types cannot read the answer
-    }).await;
+    world
+        .space
+        .eventually("it is stored", async || match apps.patch("shop", &PatchParams::default(), &newer).await {
+            Ok(_) => true,
+            Err(kube::Error::Api(status)) => status.code != 422,
+            Err(_) => true, // stored, and this test's own types cannot read the answer
+        })
+        .await;
     crate::support::crd::install(&world.space.client).await;
 }
 

@@ -67,7 +67,12 @@ impl World {
     pub async fn quiet(&self) {
         let (mut seen, mut since, begun) = (usize::MAX, Instant::now(), Instant::now());
         while since.elapsed() < Duration::from_secs(1) {
-            assert!(begun.elapsed() < PATIENCE, "{}: the operator does not come to rest; its last requests: {:#?}", self.space.name, self.wire.asked().iter().rev().take(10).collect::<Vec<_>>());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{}: the operator does not come to rest; its last requests: {:#?}",
+                self.space.name,
+                self.wire.asked().iter().rev().take(10).collect::<Vec<_>>()
+            );
             let now = self.wire.asked().len();
             if now != seen {
                 (seen, since) = (now, Instant::now());

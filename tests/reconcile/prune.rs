@@ -36,11 +36,14 @@ async fn ready(stem: &str, app: Value) -> Option<(World, BTreeMap<String, String
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_part_that_leaves_takes_its_objects_along() {
     let Some((world, before)) = ready("part", shop()).await else { return };
-    world.space.apply(shop_with(|spec| {
-        spec.as_object_mut().unwrap().remove("gateway");
-        spec["services"].as_array_mut().unwrap().remove(0);
-        spec["services"][0].as_object_mut().unwrap().remove("routes");
-    })).await;
+    world
+        .space
+        .apply(shop_with(|spec| {
+            spec.as_object_mut().unwrap().remove("gateway");
+            spec["services"].as_array_mut().unwrap().remove(0);
+            spec["services"][0].as_object_mut().unwrap().remove("routes");
+        }))
+        .await;
     world.space.until_ready("shop").await;
     let gone = |id: &str| id.ends_with("/shop-gateway") || id.contains("/shop--web");
     let kept: BTreeMap<_, _> = before.into_iter().filter(|(id, _)| !gone(id)).collect();

@@ -10,11 +10,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::World;
-use crate::support::{
-    cluster::Cluster,
-    operator::Operator,
-    space::shop,
-};
+use crate::support::{cluster::Cluster, operator::Operator, space::shop};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_pass_sends_nothing() {
@@ -61,7 +57,10 @@ impl Audit {
         let mut text = String::new();
         self.log.read_to_string(&mut text).unwrap();
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter(|line| line["userAgent"] == self.agent.as_str()).map(|line| format!("{} {}", line["verb"].as_str().unwrap_or_default(), line["objectRef"]["resource"].as_str().unwrap_or_default())).collect()
+        lines
+            .filter(|line| line["userAgent"] == self.agent.as_str())
+            .map(|line| format!("{} {}", line["verb"].as_str().unwrap_or_default(), line["objectRef"]["resource"].as_str().unwrap_or_default()))
+            .collect()
     }
 }
 

@@ -151,7 +151,12 @@ async fn applications_whose_names_nearly_meet_share_nothing() {
     }
     world.space.until_ready("shop").await;
     let of_shop: BTreeSet<&String> = objects.iter().filter(|(_, o)| o.labels()["microapp.dev/app"] == "shop").map(|(id, _)| id).collect();
-    world.space.eventually("only shop is left", async || world.space.objects().await.iter().all(|(id, o)| of_shop.contains(id) || o.owner_references().first().is_none_or(|o| o.kind != "MicroserviceApp"))).await;
+    world
+        .space
+        .eventually("only shop is left", async || {
+            world.space.objects().await.iter().all(|(id, o)| of_shop.contains(id) || o.owner_references().first().is_none_or(|o| o.kind != "MicroserviceApp"))
+        })
+        .await;
     let after = uids(&world.space.objects().await);
     assert!(of_shop.iter().all(|id| after.get(*id) == before.get(*id)));
 }

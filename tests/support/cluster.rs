@@ -39,7 +39,8 @@ impl Cluster {
     fn start() -> Self {
         let dir = std::env::temp_dir().join(format!("microapp-test-{}", std::process::id()));
         let end = ender(&dir);
-        let up = Command::new(PROGRAM).args(["up", "--simulated", "--nodes", "1", "--dir"]).arg(&dir).output().expect("tests/cluster/cluster must be executable");
+        let up =
+            Command::new(PROGRAM).args(["up", "--simulated", "--nodes", "1", "--dir"]).arg(&dir).output().expect("tests/cluster/cluster must be executable");
         assert!(up.status.success(), "the cluster does not start:\n{}", String::from_utf8_lossy(&up.stderr));
         let kubeconfig = String::from_utf8_lossy(&up.stdout).lines().last().map(PathBuf::from).expect("`up` prints a path");
         Self { kubeconfig, dir, _end: end }

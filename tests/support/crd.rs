@@ -11,5 +11,8 @@ pub async fn install(client: &Client) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let name = definition.name_any();
     api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&definition)).await.expect("the API server takes the definition");
-    tokio::time::timeout(std::time::Duration::from_secs(30), await_condition(api, &name, is_crd_established())).await.expect("established in time").expect("watched");
+    tokio::time::timeout(std::time::Duration::from_secs(30), await_condition(api, &name, is_crd_established()))
+        .await
+        .expect("established in time")
+        .expect("watched");
 }

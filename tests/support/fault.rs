@@ -46,7 +46,14 @@ impl Default for Wire {
 impl Wire {
     /// A wire that breaks for ever when write number `fatal` is committed: nobody hears of it. Events are not counted, for nothing depends on them.
     pub fn cut_at_write(fatal: usize) -> Self {
-        Self(Arc::new(Inner { requests: Mutex::default(), watches: watch::channel(Watches::Flow).0, instead: Mutex::default(), panic: Mutex::default(), fatal, cut: watch::channel(false).0 }))
+        Self(Arc::new(Inner {
+            requests: Mutex::default(),
+            watches: watch::channel(Watches::Flow).0,
+            instead: Mutex::default(),
+            panic: Mutex::default(),
+            fatal,
+            cut: watch::channel(false).0,
+        }))
     }
 
     /// A client that speaks over this wire.
@@ -145,7 +152,10 @@ impl Wire {
     }
 }
 
-const EXPIRED: &str = concat!(r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","message":"too old resource version","code":410}}"#, "\n");
+const EXPIRED: &str = concat!(
+    r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","message":"too old resource version","code":410}}"#,
+    "\n"
+);
 
 fn is_write(method: &Method, path: &str) -> bool {
     *method != Method::GET && !path.contains("/events")

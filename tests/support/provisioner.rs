@@ -81,7 +81,15 @@ fn answer(text: &str, mood: &Mood) -> Option<Report> {
     };
     let Provision::PostgreSQL(server) = plan.provisions.first()?;
     let proof = |login: &microapp::kit::agents::DatabaseLogin| {
-        let mut proof = Proof { service: login.service.clone(), component: server.component.clone(), secret: login.secret.clone(), proved: true, identity: login.username.clone(), reason: "LoggedIn".into(), message: format!("logged in as {}", login.username) };
+        let mut proof = Proof {
+            service: login.service.clone(),
+            component: server.component.clone(),
+            secret: login.secret.clone(),
+            proved: true,
+            identity: login.username.clone(),
+            reason: "LoggedIn".into(),
+            message: format!("logged in as {}", login.username),
+        };
         let broken = match mood {
             Mood::Refusing(service) if *service == login.service => Some("LoginRefused"),
             // Only the first version of the login was lost.

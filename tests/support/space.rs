@@ -26,7 +26,10 @@ pub struct Space {
 impl Space {
     /// A fresh namespace. It is left to the end of the cluster: to delete it would keep the API server from the tests that run.
     pub async fn new(client: &Client, stem: &str) -> Self {
-        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "generateName": format!("{stem}-"), "labels": { "pod-security.kubernetes.io/enforce": "restricted" } } })).unwrap();
+        let namespace: Namespace = serde_json::from_value(
+            json!({ "metadata": { "generateName": format!("{stem}-"), "labels": { "pod-security.kubernetes.io/enforce": "restricted" } } }),
+        )
+        .unwrap();
         let made = Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace can be made");
         Self { client: client.clone(), name: made.name_any() }
     }
@@ -49,7 +52,8 @@ impl Space {
     pub async fn until(&self, name: &str, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
         // Read by its status alone: the specification may be one that this release cannot read.
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.name, &ApiResource::erase::<MicroserviceApp>(&()));
-        let status = || async { api.get_opt(name).await.ok().flatten().and_then(|app| serde_json::from_value(app.data["status"].clone()).ok()).unwrap_or_default() };
+        let status =
+            || async { api.get_opt(name).await.ok().flatten().and_then(|app| serde_json::from_value(app.data["status"].clone()).ok()).unwrap_or_default() };
         let begun = Instant::now();
         loop {
             let status = status().await;
@@ -70,7 +74,13 @@ impl Space {
             let status = pod.status.clone().unwrap_or_default();
             let conditions: Vec<String> = status.conditions.iter().flatten().map(|c| format!("{}={}", c.type_, c.status)).collect();
             let state = status.container_statuses.iter().flatten().map(|c| format!("{:?}", c.state)).collect::<String>();
-            format!("{} {:?} {} {} {state}", pod.name_any(), status.phase, pod.metadata.creation_timestamp.as_ref().map(|t| t.0.to_string()).unwrap_or_default(), conditions.join(" "))
+            format!(
+                "{} {:?} {} {} {state}",
+                pod.name_any(),
+                status.phase,
+                pod.metadata.creation_timestamp.as_ref().map(|t| t.0.to_string()).unwrap_or_default(),
+                conditions.join(" ")
+            )
         };
         self.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.iter().map(line).collect::<Vec<_>>().join("\n")
     }
@@ -86,7 +96,11 @@ impl Space {
     }
 
     /// Waits until an object is there, or is not.
-    pub async fn until_object<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned>(&self, name: &str, holds: impl Fn(Option<&K>) -> bool) {
+    pub async fn until_object<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned>(
+        &self,
+        name: &str,
+        holds: impl Fn(Option<&K>) -> bool,
+    ) {
         let begun = Instant::now();
         while !holds(self.get::<K>(name).await.as_ref()) {
             assert!(begun.elapsed() < PATIENCE, "{} {}/{name}: not in time", K::kind(&()), self.name);

@@ -52,7 +52,9 @@ fn undecoded(offline: &[Problem], message: &str) -> Result<(), String> {
         return Ok(());
     }
     let missed = offline.iter().find(|p| p.reason == UNKNOWN_FIELD && !theirs.contains(&p.path.as_str()));
-    let unseen = theirs.iter().find(|field| !offline.iter().any(|p| **field == p.path || p.reason == TYPE_INVALID && field.strip_prefix(&p.path).is_some_and(|rest| rest.starts_with(['.', '[']))));
+    let unseen = theirs.iter().find(|field| {
+        !offline.iter().any(|p| **field == p.path || p.reason == TYPE_INVALID && field.strip_prefix(&p.path).is_some_and(|rest| rest.starts_with(['.', '['])))
+    });
     match (missed, unseen) {
         (None, None) => Ok(()),
         _ => Err(format!("unknown only here: {missed:?}, unknown only there: {unseen:?}")),

@@ -35,11 +35,21 @@ impl Engine<Database> for PostgreSql {
         let mut problems = vec![];
         if !images::POSTGRESQL.iter().any(|(major, _)| *major == wanted.major) {
             let known: Vec<_> = images::POSTGRESQL.iter().map(|(major, _)| format!("'{major}'")).collect();
-            problems.push(Problem::new("spec.database.version", "UnknownVersion", format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", "))));
+            problems.push(Problem::new(
+                "spec.database.version",
+                "UnknownVersion",
+                format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", ")),
+            ));
         }
         let claim = volumes::claim_name(&scope.component(Database::ROLE, ""), 0);
         if let Some(there) = scope.observed.claim(&claim).filter(|there| there.engine != ENGINE || there.major != wanted.major) {
-            let message = format!("volume {claim} holds data of {} {}, and `database` asks for {ENGINE} {}; ask for what it holds, or delete the anchor {} to throw the data away", there.engine, there.major, wanted.major, anchor(scope));
+            let message = format!(
+                "volume {claim} holds data of {} {}, and `database` asks for {ENGINE} {}; ask for what it holds, or delete the anchor {} to throw the data away",
+                there.engine,
+                there.major,
+                wanted.major,
+                anchor(scope)
+            );
             problems.push(Problem::new("spec.database", "VolumeOfAnotherEngine", message));
         }
         problems
@@ -69,7 +79,13 @@ impl Engine<Database> for PostgreSql {
         let databases: std::collections::BTreeSet<_> = wiring.databases.iter().map(|edge| edge.database.clone()).collect();
         let login = |edge: &DatabaseEdge| {
             let secret = login_secret(scope, &edge.service, edge.login)?;
-            Some(agents::DatabaseLogin { service: edge.service.clone(), username: edge.service.clone(), secret, database: edge.database.clone(), read_only: edge.read_only })
+            Some(agents::DatabaseLogin {
+                service: edge.service.clone(),
+                username: edge.service.clone(),
+                secret,
+                database: edge.database.clone(),
+                read_only: edge.read_only,
+            })
         };
         Some(agents::Provision::PostgreSQL(agents::PostgreSQL {
             component: Database::ROLE.into(),

@@ -37,7 +37,8 @@ fn address(host: &str, port: i32) -> Value {
 fn listener(name: &str, port: i32, mut manager: Value) -> Value {
     manager["@type"] = format!("{EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager").into();
     manager["stat_prefix"] = name.into();
-    manager["http_filters"] = json!([{ "name": "envoy.filters.http.router", "typed_config": { "@type": format!("{EXTENSIONS}.filters.http.router.v3.Router") } }]);
+    manager["http_filters"] =
+        json!([{ "name": "envoy.filters.http.router", "typed_config": { "@type": format!("{EXTENSIONS}.filters.http.router.v3.Router") } }]);
     json!({
         "name": name,
         "address": address("0.0.0.0", port),
@@ -82,7 +83,8 @@ fn virtual_hosts(spec: &Gateway, routes: &[RouteEdge]) -> Value {
         // The first that matches wins: exact before prefix, long before short; ties go by name, so that the order is the same every time.
         list.sort_by(|a, b| (b.exact, b.path.len(), &a.path, &a.service).cmp(&(a.exact, a.path.len(), &b.path, &b.service)));
     }
-    let host = |(host, routes): (&str, Vec<&RouteEdge>)| json!({ "name": host, "domains": [host], "routes": routes.into_iter().map(route).collect::<Vec<_>>() });
+    let host =
+        |(host, routes): (&str, Vec<&RouteEdge>)| json!({ "name": host, "domains": [host], "routes": routes.into_iter().map(route).collect::<Vec<_>>() });
     hosts.into_iter().map(host).collect()
 }
 
@@ -174,7 +176,8 @@ mod tests {
 
     #[test]
     fn the_most_specific_route_comes_first_in_every_host() {
-        let routes = [edge("/", false), edge("/api/orders", false), RouteEdge { hosts: vec!["a.example".into()], ..edge("/api", false) }, edge("/health", true)];
+        let routes =
+            [edge("/", false), edge("/api/orders", false), RouteEdge { hosts: vec!["a.example".into()], ..edge("/api", false) }, edge("/health", true)];
         let hosts = virtual_hosts(&Gateway::default(), &routes);
         let paths = |host: &Value| host["routes"].as_array().into_iter().flatten().map(|r| r["match"].to_string()).collect::<Vec<_>>();
         assert_eq!(hosts[0]["name"], "*");

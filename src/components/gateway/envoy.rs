@@ -77,11 +77,19 @@ fn discover(scope: &Scope<'_>) -> k8s_openapi::api::core::v1::Container {
 /// The plan of the agent stands in the same ConfigMap as Envoy's configuration; each container sees its own file.
 fn plan_volume(config_map: &str) -> Volume {
     let items = vec![KeyToPath { key: PLAN_FILE.into(), path: PLAN_FILE.into(), ..Default::default() }];
-    Volume { name: "plan".into(), config_map: Some(ConfigMapVolumeSource { name: config_map.into(), items: Some(items), ..Default::default() }), ..Default::default() }
+    Volume {
+        name: "plan".into(),
+        config_map: Some(ConfigMapVolumeSource { name: config_map.into(), items: Some(items), ..Default::default() }),
+        ..Default::default()
+    }
 }
 
 fn plan(wiring: &Wiring) -> String {
-    let mut clusters: Vec<DiscoverCluster> = wiring.routes.iter().map(|route| DiscoverCluster { name: route.service.clone(), service: route.backend.clone(), port_name: route.port_name.clone() }).collect();
+    let mut clusters: Vec<DiscoverCluster> = wiring
+        .routes
+        .iter()
+        .map(|route| DiscoverCluster { name: route.service.clone(), service: route.backend.clone(), port_name: route.port_name.clone() })
+        .collect();
     clusters.dedup();
     let plan = DiscoverPlan { clusters, envoy_admin: format!("127.0.0.1:{}", config::ADMIN_PORT), drain_seconds: (DRAIN_SECONDS - 5) as u64 };
     serde_json::to_string(&plan).unwrap_or_default()

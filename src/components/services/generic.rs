@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, ConfigMapProjection, ConfigMapVolumeSource, EnvFromSource, EnvVar, EnvVarSource, KeyToPath, ProjectedVolumeSource, SecretEnvSource,
-    SecretKeySelector, SecretProjection, SecretVolumeSource, Volume, VolumeProjection,
+    ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, ConfigMapProjection, ConfigMapVolumeSource, EnvFromSource, EnvVar, EnvVarSource, KeyToPath,
+    ProjectedVolumeSource, SecretEnvSource, SecretKeySelector, SecretProjection, SecretVolumeSource, Volume, VolumeProjection,
 };
 
 use super::{DEFAULT_USER, PortProtocol, Probe, Protocol, Service, ServiceWiring, Source, Variable, part};
@@ -64,7 +64,8 @@ pub fn build(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mu
 
 fn ports(spec: &Service) -> Vec<Port> {
     let main = spec.main_port().map(|number| Port { protocol: (spec.protocol() == Protocol::HTTP).then_some("http"), ..Port::new(MAIN_PORT, number) });
-    let further = spec.ports.iter().map(|p| Port { protocol: (p.protocol.unwrap_or_default() == PortProtocol::HTTP).then_some("http"), ..Port::new(&p.name, p.port) });
+    let further =
+        spec.ports.iter().map(|p| Port { protocol: (p.protocol.unwrap_or_default() == PortProtocol::HTTP).then_some("http"), ..Port::new(&p.name, p.port) });
     main.into_iter().chain(further).collect()
 }
 
@@ -124,10 +125,12 @@ fn binding_files(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out:
     let item = |key: String, path: String| KeyToPath { key, path, ..Default::default() };
     let data: BTreeMap<String, String> = wiring.bindings.iter().flat_map(|b| b.files().into_iter().map(move |(file, text)| (key(b, file), text))).collect();
     let items = wiring.bindings.iter().flat_map(|b| b.files().into_keys().map(move |file| item(key(b, file), format!("{}/{file}", b.name)))).collect();
-    let mut sources = vec![VolumeProjection { config_map: Some(ConfigMapProjection { name: name.clone(), items: Some(items), ..Default::default() }), ..Default::default() }];
+    let mut sources =
+        vec![VolumeProjection { config_map: Some(ConfigMapProjection { name: name.clone(), items: Some(items), ..Default::default() }), ..Default::default() }];
     for (binding, secret) in wiring.bindings.iter().filter_map(|b| Some((b, b.secret.as_ref()?))) {
         let items = [USERNAME, PASSWORD].map(|file| item(file.into(), format!("{}/{file}", binding.name))).into();
-        sources.push(VolumeProjection { secret: Some(SecretProjection { name: secret.clone(), items: Some(items), ..Default::default() }), ..Default::default() });
+        sources
+            .push(VolumeProjection { secret: Some(SecretProjection { name: secret.clone(), items: Some(items), ..Default::default() }), ..Default::default() });
     }
     out.push(&part(&spec.name), &ConfigMap { metadata: scope.meta(name, &part(&spec.name)), data: Some(data), ..Default::default() });
     Some(Volume { name: "bindings".into(), projected: Some(ProjectedVolumeSource { sources: Some(sources), default_mode: Some(0o440) }), ..Default::default() })

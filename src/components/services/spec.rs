@@ -165,7 +165,8 @@ pub struct Route {
     pub r#match: Option<PathMatch>,
     /// Host names that it answers to, each one of `gateway.hosts`. Default: all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 253), regex(pattern = HOST_NAME)))] // a rule for every host of every route would cost too much
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253), regex(pattern = HOST_NAME)))]
+    // a rule for every host of every route would cost too much
     pub hosts: Vec<String>,
     /// What replaces `path` before the service sees the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
