@@ -12,7 +12,8 @@ use crate::kit::{
     objects::Objects,
     pod::{self, Ask, Shutdown},
     scope::Scope,
-    workload::{Workload, resources_of_agents},
+    template::resources_of_agents,
+    workload::Workload,
 };
 
 /// Name of the part, and in the names of its objects.

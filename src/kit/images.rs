@@ -13,6 +13,22 @@ pub fn postgresql(version: &str) -> String {
     format!("docker.io/library/postgres:{version}")
 }
 
+/// A version of an engine: the part that its data depends on, and all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub major: String,
+    pub exact: String,
+}
+
+/// The version to run: what is asked for; else what the data was written by; else the newest tested. A major alone means its tested version.
+pub fn version_of(tested: &[(&str, &str)], asked: Option<String>, recorded: Option<String>) -> Version {
+    let newest = || tested.first().map(|(major, _)| (*major).to_owned()).unwrap_or_default();
+    let wanted = asked.or(recorded.filter(|major| !major.is_empty())).unwrap_or_else(newest);
+    let major = wanted.split('.').next().unwrap_or_default().to_owned();
+    let exact = tested.iter().find(|(major, _)| *major == wanted).map(|(_, exact)| (*exact).to_owned());
+    Version { major, exact: exact.unwrap_or(wanted) }
+}
+
 /// Puts a mirror before an image's path: `docker.io/library/postgres:18.6` from `corp.example/mirror` is `corp.example/mirror/library/postgres:18.6`.
 pub fn mirrored(image: &str, registry: Option<&str>) -> String {
     let Some(registry) = registry else { return image.into() };
@@ -39,6 +55,17 @@ mod tests {
         assert_eq!(mirrored("localhost:5000/x", Some("m.example")), "m.example/x");
         assert_eq!(mirrored("library/x:1", Some("m.example")), "m.example/library/x:1");
         assert_eq!(mirrored(ENVOY, None), ENVOY);
+    }
+
+    #[test]
+    fn data_keeps_its_version_until_another_is_asked_for() {
+        let (tested, text) = ([("18", "18.6"), ("17", "17.11")], |s: &str| Some(s.to_owned()));
+        let exact = |asked, recorded| version_of(&tested, asked, recorded).exact;
+        assert_eq!(exact(None, None), "18.6");
+        assert_eq!(exact(None, text("17")), "17.11");
+        assert_eq!(exact(text("18"), text("17")), "18.6");
+        assert_eq!(exact(text("18.2"), text("17")), "18.2");
+        assert_eq!(version_of(&tested, text("18.2"), None).major, "18");
     }
 
     #[test]

@@ -13,5 +13,6 @@ pub mod owned;
 pub mod pod;
 pub mod problem;
 pub mod scope;
+pub mod template;
 pub mod volumes;
 pub mod workload;

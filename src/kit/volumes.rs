@@ -10,6 +10,7 @@ use super::{
     credentials::Hook,
     fields::Storage,
     objects::Objects,
+    problem::Problem,
     scope::{ENGINE, MAJOR, Scope},
 };
 
@@ -65,6 +66,17 @@ pub fn claim(scope: &Scope<'_>, hook: Hook<'_>, name: &str, data: Data<'_>, stor
             status: None,
         },
     );
+}
+
+/// The mistake of asking for other data than a volume holds: another engine would not open it, or worse, would begin anew beside it.
+pub fn foreign(scope: &Scope<'_>, claim: &str, wanted: Data<'_>, anchor: &str) -> Option<Problem> {
+    let there = scope.observed.claim(claim).filter(|there| there.engine != wanted.engine || there.major != wanted.major)?;
+    let (is, asked) = (format!("{} {}", there.engine, there.major), format!("{} {}", wanted.engine, wanted.major));
+    let message = format!(
+        "volume {claim} holds data of {is}, and `{}` asks for {asked}; ask for {is}, or delete the anchor {anchor} to throw the data away",
+        wanted.part
+    );
+    Some(Problem::new(format!("spec.{}", wanted.part), "VolumeOfAnotherEngine", message))
 }
 
 /// The size that a volume is to have.

@@ -6,23 +6,18 @@ use k8s_openapi::api::{
     apps::v1::{
         Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
     },
-    core::v1::{
-        ConfigMap, ConfigMapVolumeSource, Container, ContainerPort, EnvFromSource, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec,
-        ResourceRequirements, Service, ServicePort, ServiceSpec, Volume, VolumeMount,
-    },
+    core::v1::{ConfigMap, Container, EnvFromSource, EnvVar, PodTemplateSpec, Service, ServicePort, ServiceSpec, Volume, VolumeMount},
     policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
 };
 use k8s_openapi::apimachinery::pkg::{
-    api::resource::Quantity,
     apis::meta::v1::{LabelSelector, ObjectMeta},
     util::intstr::IntOrString,
 };
 
 use super::{
-    access, digest,
+    access,
     fields::{Resources, Scheduling},
     objects::Objects,
-    observed,
     pod::{self, Ask, Shutdown},
     scope::Scope,
     volumes,
@@ -34,8 +29,6 @@ pub const CONFIG: &str = "microapp.dev/config";
 pub const TEMPLATE: &str = "microapp.dev/template";
 /// On pod templates: the edges that the pods carry, so that only a new one holds.
 pub const EDGES: &str = "microapp.dev/edges";
-/// Name of the volume of configuration.
-const CONFIG_VOLUME: &str = "config";
 
 /// One server or service, as an engine describes it.
 #[derive(Clone, Debug, Default)]
@@ -206,136 +199,4 @@ impl Workload {
             status: None,
         }
     }
-
-    /// The pod template. Versions that we chose stay as they run until something else changes: an upgrade of the operator restarts nothing.
-    fn template(&self, scope: &Scope<'_>, live: Option<&observed::Workload>) -> PodTemplateSpec {
-        let mut template = self.fresh_template(scope);
-        let digest = digest::of(&(without_chosen_images(self, scope, template.clone()), scope.registry));
-        if let Some(live) = live.filter(|live| live.annotations.get(TEMPLATE) == Some(&digest)) {
-            for container in containers(&mut template) {
-                if let Some(image) = live.images.get(&container.name) {
-                    container.image = Some(image.clone());
-                }
-            }
-        }
-        template.metadata.get_or_insert_default().annotations.get_or_insert_default().insert(TEMPLATE.into(), digest);
-        template
-    }
-
-    fn fresh_template(&self, scope: &Scope<'_>) -> PodTemplateSpec {
-        let mut annotations = scope.annotations.clone();
-        annotations.extend(self.annotations.clone());
-        if let Some((_, files)) = &self.files {
-            annotations.insert(CONFIG.into(), digest::of(files));
-        }
-        PodTemplateSpec {
-            metadata: Some(ObjectMeta { labels: Some(scope.pod_labels(&self.part)), annotations: Some(annotations), ..Default::default() }),
-            spec: Some(self.pod(scope)),
-        }
-    }
-
-    fn pod(&self, scope: &Scope<'_>) -> PodSpec {
-        let scheduling = self.scheduling.clone().unwrap_or_default();
-        let mut volumes = self.volumes.clone();
-        volumes.push(pod::scratch("tmp", "64Mi"));
-        if self.files.is_some() {
-            volumes.push(Volume {
-                name: CONFIG_VOLUME.into(),
-                config_map: Some(ConfigMapVolumeSource { name: self.name.clone(), ..Default::default() }),
-                ..Default::default()
-            });
-        }
-        let sidecars = self.sidecars.iter().cloned().map(|mut container| {
-            container.image_pull_policy = scope.pull_policy.map(Into::into);
-            container
-        });
-        PodSpec {
-            service_account_name: Some(self.name.clone()),
-            automount_service_account_token: Some(false),
-            enable_service_links: Some(false),
-            security_context: Some(pod::pod_security(self.user)),
-            termination_grace_period_seconds: Some(self.shutdown.grace_seconds()),
-            topology_spread_constraints: (self.replicas > 1).then(|| pod::spread(&scope.selector(&self.part))),
-            image_pull_secrets: (!scope.pull_secrets.is_empty())
-                .then(|| scope.pull_secrets.iter().map(|name| LocalObjectReference { name: (*name).into() }).collect()),
-            init_containers: (!self.sidecars.is_empty()).then(|| sidecars.collect()),
-            containers: vec![self.main_container(scope)],
-            volumes: Some(volumes),
-            node_selector: (!scheduling.node_selector.is_empty()).then_some(scheduling.node_selector),
-            tolerations: (!scheduling.tolerations.is_empty()).then_some(scheduling.tolerations),
-            affinity: scheduling.affinity,
-            priority_class_name: scheduling.priority_class_name,
-            ..Default::default()
-        }
-    }
-
-    fn main_container(&self, scope: &Scope<'_>) -> Container {
-        let mut mounts = self.mounts.clone();
-        mounts.push(pod::mount("tmp", "/tmp", false));
-        if let Some((folder, _)) = &self.files {
-            mounts.push(pod::mount(CONFIG_VOLUME, folder, true));
-        }
-        let some = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
-        let port = |p: &Port| ContainerPort { name: Some(p.name.clone()), container_port: p.number, ..Default::default() };
-        Container {
-            name: self.container.clone(),
-            image: Some(self.image.clone().unwrap_or_else(|| scope.image(&self.default_image))),
-            image_pull_policy: scope.pull_policy.map(Into::into),
-            command: some(&self.command),
-            args: some(&self.args),
-            env: (!self.env.is_empty()).then(|| self.env.clone()),
-            env_from: (!self.env_from.is_empty()).then(|| self.env_from.clone()),
-            ports: (!self.ports.is_empty()).then(|| self.ports.iter().map(port).collect()),
-            startup_probe: self.startup.as_ref().map(|(ask, seconds)| ask.probe(1, (*seconds).max(1))),
-            readiness_probe: self.readiness.as_ref().map(|ask| ask.probe(5, 2)),
-            liveness_probe: self.liveness.as_ref().map(|ask| ask.probe(10, 6)),
-            lifecycle: self.shutdown.hook(super::agents::AGENT_PORT),
-            resources: Some(resources(self.resources.as_ref(), self.default_requests)),
-            security_context: Some(pod::container_security()),
-            volume_mounts: Some(mounts),
-            ..Default::default()
-        }
-    }
-}
-
-/// What our own program requests: CPU and memory.
-pub fn resources_of_agents() -> (&'static str, &'static str) {
-    ("10m", "24Mi")
-}
-
-/// A container of our own program.
-pub fn agent(scope: &Scope<'_>, name: &str, args: &[&str], mounts: Vec<VolumeMount>) -> Container {
-    Container {
-        name: name.into(),
-        image: Some(scope.image(scope.agent_image)),
-        args: Some(args.iter().map(|a| (*a).into()).collect()),
-        resources: Some(resources(None, resources_of_agents())),
-        security_context: Some(pod::container_security()),
-        volume_mounts: Some(mounts),
-        ..Default::default()
-    }
-}
-
-fn resources(wanted: Option<&Resources>, (cpu, memory): (&str, &str)) -> ResourceRequirements {
-    wanted.map(Into::into).unwrap_or_else(|| ResourceRequirements {
-        requests: Some([("cpu", cpu), ("memory", memory)].map(|(k, v)| (k.to_owned(), Quantity(v.to_owned()))).into()),
-        ..Default::default()
-    })
-}
-
-fn containers(template: &mut PodTemplateSpec) -> impl Iterator<Item = &mut Container> {
-    let spec = template.spec.get_or_insert_default();
-    spec.init_containers.iter_mut().flatten().chain(spec.containers.iter_mut())
-}
-
-/// The template as it would be whatever versions we chose: the images that are ours to choose are left out.
-fn without_chosen_images(workload: &Workload, scope: &Scope<'_>, mut template: PodTemplateSpec) -> PodTemplateSpec {
-    let agent = scope.image(scope.agent_image);
-    for container in containers(&mut template) {
-        let chosen = container.image.as_deref() == Some(agent.as_str()) || container.name == workload.container && workload.image.is_none();
-        if chosen {
-            container.image = None;
-        }
-    }
-    template
 }

@@ -6,7 +6,7 @@ use crate::kit::{
     agents,
     binding::{Binding, from_secret, value},
     credentials::{self, PASSWORD, USERNAME},
-    images,
+    images::{self, Version},
     objects::Objects,
     pod::{self, Ask, Shutdown},
     problem::Problem,
@@ -41,17 +41,8 @@ impl Engine<Database> for PostgreSql {
                 format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", ")),
             ));
         }
-        let claim = volumes::claim_name(&scope.component(Database::ROLE, ""), 0);
-        if let Some(there) = scope.observed.claim(&claim).filter(|there| there.engine != ENGINE || there.major != wanted.major) {
-            let message = format!(
-                "volume {claim} holds data of {} {}, and `database` asks for {ENGINE} {}; ask for what it holds, or delete the anchor {} to throw the data away",
-                there.engine,
-                there.major,
-                wanted.major,
-                anchor(scope)
-            );
-            problems.push(Problem::new("spec.database", "VolumeOfAnotherEngine", message));
-        }
+        let (claim, data) = (volumes::claim_name(&scope.component(Database::ROLE, ""), 0), Data { part: Database::ROLE, engine: ENGINE, major: &wanted.major });
+        problems.extend(volumes::foreign(scope, &claim, data, &anchor(scope)));
         problems
     }
 
@@ -131,19 +122,10 @@ fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Work
     }
 }
 
-/// Which PostgreSQL is to run.
-struct Version {
-    major: String,
-    exact: String,
-}
-
 /// What the user asks for; else what the data was written by; else the newest tested.
 fn version(scope: &Scope<'_>, spec: &Database) -> Version {
-    let recorded = scope.observed.anchor(&anchor(scope)).map(|(_, there)| there.major.clone()).filter(|major| !major.is_empty());
-    let asked = spec.version.as_ref().map(ToString::to_string).or(recorded).unwrap_or_else(|| images::POSTGRESQL[0].0.into());
-    let major = asked.split('.').next().unwrap_or_default().to_owned();
-    let tested = images::POSTGRESQL.iter().find(|(tested, _)| *tested == asked).map(|(_, exact)| (*exact).to_owned());
-    Version { major, exact: tested.unwrap_or(asked) }
+    let recorded = scope.observed.anchor(&anchor(scope)).map(|(_, there)| there.major.clone());
+    images::version_of(images::POSTGRESQL, spec.version.as_ref().map(ToString::to_string), recorded)
 }
 
 /// How a service reaches its database. Passwords are letters and digits, so addresses need no escaping.

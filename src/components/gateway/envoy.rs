@@ -10,7 +10,8 @@ use crate::kit::{
     objects::Objects,
     pod::{self, Ask, Shutdown},
     scope::Scope,
-    workload::{Port, Workload, agent},
+    template::agent,
+    workload::{Port, Workload},
 };
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, Volume};
 
