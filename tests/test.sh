@@ -17,7 +17,9 @@ run() { # WHAT CMD...: and the closing lines of the runner
 		exit 1
 	fi
 	say "$what ($(seconds "$from") s)"
-	grep -E '^test result:|^[0-9]+ passed|^skipped|^SKIPPED|^ok +[a-z]+\.|^ok  	' "$log" | sed 's/^/             /' || true
+	# Closing lines stand at the beginning of theirs, as tools that read them want it; below them what was measured.
+	grep -E '^test result: .* [1-9][0-9]* passed|^[0-9]+ passed|^skipped|^SKIPPED|^ok  	' "$log" || true
+	grep -oE '(shop ready after|row written by|scaled to|service rolled|gateway rolled|pod killed:|broken login found|everything went|namespace gone|nothing is left).*' "$log" | sed 's/^/             /' || true
 	ran=$((ran + 1))
 }
 leave() { # WHAT WHY: said at the end, too, so that nobody takes it for tested
@@ -31,6 +33,7 @@ check_go() {
 }
 
 run 'shell scripts parse' bash -n tests/test.sh tests/demo/*.sh tests/cluster/cluster tests/images/build
+run 'form and lints' make -s lint
 run 'samples are valid' cargo run --locked --quiet -- check -f manifests/samples/shop.yaml -f manifests/samples/smallest.yaml
 run 'programs of the test cluster' tests/cluster/cluster build --simulated
 run 'helm and kubeconform' tests/tools/build

@@ -8,8 +8,10 @@ use crate::kit::objects::Id;
 /// The outcome of one pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Objects whose wanted form is not known to be there: just sent, or not sent for a reason of its own.
+    /// Objects that are not as they are wished, and were not written: something before them failed, or the application is paused.
     pub pending: BTreeSet<Id>,
+    /// How many were written. What became of them shows in what is observed.
+    pub written: usize,
     /// Objects that somebody else owns: name and who.
     pub conflicts: Vec<Refusal>,
     /// Objects that the API server refused, and what it said.

@@ -112,7 +112,7 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
     let Some(id) = &part.workload else { return Ok(()) };
     let Some(live) = live else { return no("Progressing", format!("{id} is being made")) };
     if applied.pending.contains(id) {
-        return no("Progressing", format!("{id} was just changed"));
+        return no("Progressing", format!("{id} is not as wished yet"));
     }
     if live.settled() {
         return Ok(());

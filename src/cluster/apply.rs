@@ -81,14 +81,13 @@ impl Applier {
         let (id, part) = (object.id(), object.part.clone());
         let refusal = |message: String| Refusal { id: id.clone(), part: part.clone(), message };
         match outcome {
-            Outcome::Left => return true,
-            Outcome::Held => return true,
+            Outcome::Left | Outcome::Held => return true,
             Outcome::Made { record, repaired } => {
                 memory.note(id.clone(), record.hash.clone(), record.fingerprint, &self.version, repaired, observed.now);
                 if repaired {
                     applied.repaired.push(refusal("somebody had changed what is ours".into()));
                 }
-                applied.pending.insert(id);
+                applied.written += 1;
                 return true;
             }
             Outcome::SecretThere => {

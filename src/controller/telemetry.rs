@@ -56,7 +56,7 @@ impl Telemetry {
 
     pub fn writes(&self, applied: &Applied) {
         let counts = [
-            ("applied", applied.pending.len()),
+            ("applied", applied.written),
             ("repaired", applied.repaired.len()),
             ("conflict", applied.conflicts.len()),
             ("refused", applied.refused.len()),
