@@ -192,7 +192,18 @@ fn binding(app: &App<'_>, previous: &Status, service: &str, component: &str) -> 
     let silent = app.scope.observed.workload("Deployment", &app.scope.component(provisioner::ROLE, "")).is_none_or(|w| w.ready == 0);
     let proof = gates::proof(app, service, component).filter(|_| !silent);
     let (proved, reason, message) = match proof {
-        Some(proof) => (if proof.proved { "True" } else { "False" }, proof.reason.as_str(), proof.message.as_str()),
+        // A server that does not answer has refused nobody; that it is down is said of the component.
+        Some(proof) => (
+            if proof.proved {
+                "True"
+            } else if proof.reason == "ServerUnreachable" {
+                "Unknown"
+            } else {
+                "False"
+            },
+            proof.reason.as_str(),
+            proof.message.as_str(),
+        ),
         None if silent => ("Unknown", "ProvisionerSilent", "the provisioner is not ready, so nobody tries this binding"),
         None => ("Unknown", "NotTriedYet", "the provisioner has not tried this binding yet"),
     };
