@@ -24,6 +24,8 @@ const RETRY: Duration = Duration::from_secs(2);
 /// After this many intervals without a round, what was proved is not believed any more.
 const BELIEVED_INTERVALS: u32 = 3;
 const MESSAGE_CHARACTERS: usize = 256;
+/// As long as the operator may take to read of a failure before it is mended.
+const HEARD: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -149,6 +151,10 @@ impl Provisioner {
                 warn!(service = proof.service, component = proof.component, reason = proof.reason, "broken: {}", proof.message);
             }
             tell(&before).await;
+            if broken.iter().any(|proof| last.is_some_and(|last| worked(last, proof))) {
+                // The operator acts on what stands, not on what stood: a failure that is mended at once would be news to nobody.
+                sleep(HEARD).await;
+            }
         }
         let obstacles = self.repair(&before.proofs).await;
         if broken.is_empty() {
@@ -187,6 +193,11 @@ impl Provisioner {
 /// Whether a binding was broken before.
 fn known(last: &Report, broken: &Proof) -> bool {
     last.proofs.iter().any(|proof| !proof.proved && proof.service == broken.service && proof.component == broken.component)
+}
+
+/// Whether a binding worked before.
+fn worked(last: &Report, broken: &Proof) -> bool {
+    last.proofs.iter().any(|proof| proof.proved && proof.service == broken.service && proof.component == broken.component)
 }
 
 /// Why one binding could not be made or repaired.
