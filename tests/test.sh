@@ -27,6 +27,20 @@ leave() { # WHAT WHY: said at the end, too, so that nobody takes it for tested
 	say "left out: $1 ($2)"
 }
 
+check_rust() { # what reconciles mostly waits, so it runs beside the rest, many at a time
+	local file name others=() failed=0
+	export MICROAPP_REQUIRE_CLUSTER=1
+	for file in tests/*.rs tests/*/main.rs; do
+		name=${file%/main.rs} name=$(basename "$name" .rs)
+		[ "$name" = reconcile ] || others+=(--test "$name")
+	done
+	cargo test --locked --no-run || return 1
+	cargo test --locked --test reconcile -- --test-threads=6 >"$logs/reconcile" 2>&1 &
+	cargo test --locked --no-fail-fast --lib --bins "${others[@]}" || failed=1
+	wait $! || failed=1
+	cat "$logs/reconcile"
+	return $failed
+}
 check_go() { # vet asks for facts of every package that Kubernetes is made of, which takes minutes: the cluster's own files are compiled and formatted
 	local unformatted
 	unformatted=$(gofmt -l tests/cluster samples/shop)
@@ -39,7 +53,7 @@ run 'form and lints' make -s lint
 run 'samples are valid' cargo run --locked --quiet -- check -f manifests/samples/shop.yaml -f manifests/samples/smallest.yaml
 run 'programs of the test cluster' tests/cluster/cluster build --simulated
 run 'helm and kubeconform' tests/tools/build
-run 'Rust: unit, golden, chart, and all that a real API server says' env MICROAPP_REQUIRE_CLUSTER=1 cargo test --locked --no-fail-fast
+run 'Rust: unit, golden, chart, and all that a real API server says' check_rust
 run 'Go: the test cluster and the shop' check_go
 if [ -x tests/scan ]; then run 'scans of everything rendered' tests/scan; fi
 run 'simulated cluster' tests/cluster/smoke simulated

@@ -30,7 +30,8 @@ if [ -e "$images/index.json" ]; then
 	check 'apply' k apply -f "$here/real/smoke.yaml"
 	check 'a restricted server with a volume is Ready' k rollout status statefulset/server -n smoke --timeout=90s
 	check 'pods that ask it' k wait --for=condition=Available deploy/friend deploy/stranger -n smoke --timeout=60s
-	check 'an image that is not there' same ImagePullBackOff k get pod nowhere -n smoke -o 'jsonpath={.status.containerStatuses[0].state.waiting.reason}'
+	# The kubelet tries and backs off in turn.
+	check 'an image that is not there' k wait pod/nowhere -n smoke --for=jsonpath='{.status.containerStatuses[0].state.waiting.reason}'=ImagePullBackOff --timeout=40s
 	server=$(k get pod server-0 -n smoke -o jsonpath='{.status.podIP}') service=$(k get svc outside -n smoke -o jsonpath='{.spec.clusterIP}')
 	check 'NodePort from the machine' from_here
 	check 'name of a Service' resolves outside "$service"
