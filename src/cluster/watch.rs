@@ -28,11 +28,8 @@ use crate::kit::{
     agents::{REPORT_KEY, REPORT_LIMIT, Report},
     objects::Id,
     owned::{OWNED, Owned, Watched},
-    scope::APP,
+    scope::{APP, REPORT},
 };
-
-/// Marks the ConfigMap of a report.
-const REPORT_LABEL: &str = "microapp.dev/report";
 
 /// How many watches [`start`] starts.
 pub fn count() -> usize {
@@ -58,7 +55,7 @@ pub fn start(client: &Client, namespace: Option<&str>, index: &Arc<Index>) -> Jo
     }
     let next = watched().count();
     watches.spawn(follow(typed::<Pod>(client, namespace), APP, next, Pods(index.clone())));
-    watches.spawn(follow(typed::<ConfigMap>(client, namespace), REPORT_LABEL, next + 1, Reports(index.clone())));
+    watches.spawn(follow(typed::<ConfigMap>(client, namespace), REPORT, next + 1, Reports(index.clone())));
     watches
 }
 

@@ -11,7 +11,7 @@ use crate::kit::{
     digest,
     objects::Objects,
     pod::{self, Ask, Shutdown},
-    scope::Scope,
+    scope::{REPORT, Scope},
     template::resources_of_agents,
     workload::Workload,
 };
@@ -22,8 +22,6 @@ pub const ROLE: &str = "provisioner";
 const USER: i64 = 65532;
 /// Seconds between two rounds. A binding that broke is found, and mended, within two of them.
 const INTERVAL_SECONDS: u64 = 30;
-/// Marks the ConfigMap of the report, the one whose content is watched.
-pub const REPORT_LABEL: &str = "microapp.dev/report";
 
 /// The plan that is to be published, and the digest by which a report names it.
 pub fn plan(scope: &Scope<'_>, provisions: Vec<Provision>) -> (String, String) {
@@ -44,7 +42,7 @@ pub fn build(scope: &Scope<'_>, provisions: Vec<Provision>, out: &mut Objects) {
     let (plan, _) = plan(scope, provisions);
     let report = report(scope);
     let mut metadata = scope.meta(report.clone(), ROLE);
-    metadata.labels.get_or_insert_default().insert(REPORT_LABEL.into(), "true".into());
+    metadata.labels.get_or_insert_default().insert(REPORT.into(), "true".into());
     // Made empty: its content is the provisioner's own.
     out.push(ROLE, &ConfigMap { metadata, ..Default::default() });
     let workload = Workload {

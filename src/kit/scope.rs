@@ -8,6 +8,8 @@ use super::{images, observed::Observed};
 
 pub const APP: &str = "microapp.dev/app";
 pub const PART: &str = "microapp.dev/part";
+/// Marks the ConfigMap of a report, the one whose content is watched.
+pub const REPORT: &str = "microapp.dev/report";
 /// On anchors and claims: what wrote the data.
 pub const ENGINE: &str = "microapp.dev/engine";
 pub const MAJOR: &str = "microapp.dev/major";
