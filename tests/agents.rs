@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use microapp::kit::agents::{DatabaseLogin, DiscoverCluster, DiscoverPlan, Plan, PostgreSQL, Proof, Provision, Report};
+use microapp::kit::agents::{
+    DatabaseLogin, DiscoverCluster, DiscoverPlan, Plan, PostgreSQL, Proof, Provision, Report, SecretDigests, SecretUse, WatchedSecrets,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -42,7 +44,9 @@ fn the_plan_of_the_provisioner() {
         databases: vec!["orders".into()],
         logins: vec![login],
     };
-    holds("plan", &Plan { mark: "shop/shop".into(), interval_seconds: 30, provisions: vec![Provision::PostgreSQL(server)] });
+    let used = |key: Option<&str>| SecretUse { secret: "stripe".into(), key: key.map(Into::into) };
+    let secrets = WatchedSecrets { key: "k".into(), uses: vec![used(None), used(Some("apiKey"))] };
+    holds("plan", &Plan { mark: "shop/shop".into(), interval_seconds: 30, provisions: vec![Provision::PostgreSQL(server)], secrets: Some(secrets) });
 }
 
 #[test]
@@ -56,7 +60,9 @@ fn the_report_of_the_provisioner() {
         reason: "LoggedIn".into(),
         message: "logged in as orders".into(),
     };
-    holds("report", &Report { plan: "0123456789abcdef".into(), proofs: vec![proof] });
+    let digests = [("stripe".to_owned(), "0123456789abcdef".to_owned())].into();
+    let secrets = SecretDigests { key: "k".into(), key_missing: true, digests };
+    holds("report", &Report { plan: "0123456789abcdef".into(), proofs: vec![proof], secrets: Some(secrets) });
 }
 
 #[test]

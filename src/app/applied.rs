@@ -22,6 +22,8 @@ pub struct Applied {
     pub contested: Vec<Refusal>,
     /// Repairs of this pass: object and what had been done to it.
     pub repaired: Vec<Refusal>,
+    /// Deployments whose pods begin anew because a Secret changed.
+    pub rolled: Vec<Refusal>,
     /// What is known to be there as we made it.
     pub inventory: Vec<Entry>,
     /// Reading or writing failed, so that more may be wrong than is known.

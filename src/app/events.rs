@@ -58,6 +58,9 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
     for repair in &applied.repaired {
         tell(false, "DriftCorrected", format!("{}: {}", repair.id, repair.message));
     }
+    for rolled in &applied.rolled {
+        tell(false, "SecretChanged", rolled.message.clone());
+    }
     for kept in after.retained.iter().filter(|kept| before.retained.iter().all(|b| b.anchor != kept.anchor)) {
         tell(false, "DataRetained", format!("Kept the data of {}. To delete it: {}", kept.anchor, kept.purge));
     }

@@ -7,6 +7,7 @@ use crate::components::{
 };
 use crate::kit::{
     agents::{Proof, Report},
+    credentials,
     scope::Scope,
     workload::EDGES,
 };
@@ -62,19 +63,20 @@ fn is_ready(app: &App<'_>, kind: &'static str, name: &str) -> bool {
     app.scope.observed.workload(kind, name).is_some_and(|w| w.observed && w.ready > 0)
 }
 
-/// What the provisioner found of a binding, if it speaks of the plan that stands now. A report on another plan proves nothing.
+/// What the provisioner says of the plan that stands now. A report on another plan proves nothing.
+pub fn current_report<'a>(app: &'a App<'_>) -> Option<&'a Report> {
+    let (_, digest) = provisioner::published(&app.plan()?);
+    app.scope.observed.report.as_ref().filter(|report| report.plan == digest)
+}
+
+/// What the provisioner found of a binding.
 pub fn proof<'a>(app: &'a App<'_>, service: &str, component: &str) -> Option<&'a Proof> {
-    let (_, digest) = provisioner::plan(&app.scope, app.provisions());
-    let report: &Report = app.scope.observed.report.as_ref().filter(|report| report.plan == digest)?;
-    report.proofs.iter().find(|proof| proof.service == service && proof.component == component)
+    current_report(app)?.proofs.iter().find(|proof| proof.service == service && proof.component == component)
 }
 
 /// Logins get a new version when their Secret was lost. Nobody keeps count: the live pod template and the last report name the Secrets that they speak of.
 pub fn login_version(scope: &Scope<'_>, service: &str) -> u32 {
-    let version = |secret: &str| {
-        let number = |n: u32| (database::login_secret(scope, service, n).as_deref() == Some(secret)).then_some(n);
-        secret.rsplit('-').nth(1)?.strip_prefix('v')?.parse().ok().filter(|n| *n < 1000).and_then(number)
-    };
+    let version = |secret: &str| credentials::version(secret).filter(|n| database::login_secret(scope, service, *n).as_deref() == Some(secret));
     let live = scope.observed.workload("Deployment", &scope.service(service, ""));
     let carried = live
         .and_then(|w| w.annotations.get(EDGES))

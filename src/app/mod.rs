@@ -9,6 +9,7 @@ pub mod part;
 pub mod problems;
 pub mod report;
 pub mod resolve;
+pub mod rotation;
 pub mod schema;
 pub mod spec;
 pub mod status;

@@ -28,7 +28,7 @@ pub fn parts(app: &App<'_>) -> Vec<Part> {
         };
         Part { name: role.into(), kind: "Component", engine, address: Some(format!("{name}:{port}")), workload: Some(Id { kind, name }), waits: vec![] }
     };
-    let provisioner = (!app.provisions().is_empty()).then(|| Part {
+    let provisioner = app.plan().map(|_| Part {
         name: provisioner::ROLE.into(),
         kind: "Agent",
         engine: "microapp",

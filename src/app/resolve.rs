@@ -1,9 +1,9 @@
 //! From the wish to a sound application, and from that to its objects.
 
-use super::{MicroserviceApp, gates, graph, problems::problems, spec::*};
+use super::{MicroserviceApp, gates, graph, problems::problems, rotation, spec::*};
 use crate::components::{Component, Wiring, database, gateway::Gateway, provisioner, registry::Registry, services};
 use crate::kit::{
-    agents::Provision,
+    agents::Plan,
     binding::{self, Binding},
     objects::{Object, Objects},
     observed::Observed,
@@ -61,10 +61,9 @@ impl<'a> App<'a> {
         self.component(spec.registry.as_ref(), &mut out);
         self.component(spec.database.as_ref(), &mut out);
         self.component(spec.gateway.as_ref(), &mut out);
-        let provisions = self.provisions();
-        if !provisions.is_empty() {
+        if let Some(plan) = self.plan() {
             let from = out.len();
-            provisioner::build(&self.scope, provisions, &mut out);
+            provisioner::build(&self.scope, plan, &mut out);
             // Nothing new is asked of a server whose data is another one's.
             out.hold_since(from, &self.mistakes(database::Database::ROLE));
         }
@@ -88,9 +87,10 @@ impl<'a> App<'a> {
         self.blocked.iter().filter(|(blocked, _)| *blocked == role).map(|(_, problem)| problem.message.clone()).collect()
     }
 
-    /// What must exist inside servers.
-    pub fn provisions(&self) -> Vec<Provision> {
-        self.spec().database.iter().filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect()
+    /// What the provisioner is to do, if there is anything.
+    pub fn plan(&self) -> Option<Plan> {
+        let provisions = self.spec().database.iter().filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect();
+        provisioner::plan(&self.scope, provisions, rotation::watched(self))
     }
 
     /// Whether everything is known that names of objects are made of. Until then not all that is wanted can be built, so nothing counts as unwanted.
@@ -105,7 +105,8 @@ impl<'a> App<'a> {
             bindings.extend(self.spec().database.iter().map(|spec| database::binding(&self.scope, spec, edge)));
         }
         bindings.extend(service.calls.iter().filter_map(|call| self.peer(&call.service)));
-        services::ServiceWiring { bindings, edges: gates::edges(self, service).into_iter().map(|edge| edge.id).collect() }
+        let edges = gates::edges(self, service).into_iter().map(|edge| edge.id).collect();
+        services::ServiceWiring { bindings, edges, rotation: rotation::of(self, service) }
     }
 
     /// How a service reaches another one.

@@ -16,6 +16,7 @@ use crate::kit::{
     objects::HASH,
     observed::{self, Facts, Record},
     scope::{ENGINE, MAJOR, PART, part_of},
+    workload::SECRETS,
 };
 
 /// What is kept of an object of a kind of ours.
@@ -77,6 +78,7 @@ fn deployment(from: &Deployment) -> observed::Workload {
         current: status.replicas.unwrap_or(0),
         observed: status.observed_generation >= from.metadata.generation,
         annotations: annotations(&spec.template),
+        secrets: from.metadata.annotations.iter().flatten().find(|(key, _)| *key == SECRETS).map(|(_, seen)| seen.clone()),
         images: images(&spec.template),
         revision: String::new(),
     }
@@ -93,6 +95,7 @@ fn stateful_set(from: &StatefulSet) -> observed::Workload {
         current: status.replicas,
         observed: status.observed_generation >= from.metadata.generation,
         annotations: annotations(&spec.template),
+        secrets: None,
         images: images(&spec.template),
         revision: status.update_revision.unwrap_or_default(),
     }

@@ -7,14 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, api::DynamicObject, runtime::controller::Action};
 
 use super::context::{Context, State};
-use crate::app::{self, App, Applied, MicroserviceApp, Reconciliation, Status, report};
+use crate::app::{self, App, Applied, MicroserviceApp, Reconciliation, Status, report, rotation};
 use crate::cluster::{
     Error as ClusterError,
     apply::{Applier, differences},
     index::AppKey,
     prune, publish,
 };
-use crate::kit::{objects::Object, observed::Observed, problem::Problem};
+use crate::kit::{
+    objects::{Id, Object},
+    observed::Observed,
+    problem::Problem,
+};
 
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +122,8 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     if let Err(error) = prune::unstick(&context.client, key, observed, &stateful).await {
         applied.failed = Some(error.to_string());
     }
+    let made = |id: &Id| objects.iter().any(|o| o.id() == *id && !o.is_held()) && !applied.pending.contains(id);
+    applied.rolled = rotation::rolled(app).into_iter().filter(|rolled| made(&rolled.id)).collect();
     state.memory.tidy(objects, &context.index.observe(key));
     applied.inventory = state.memory.entries();
     context.telemetry.writes(&applied);

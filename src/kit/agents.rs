@@ -1,6 +1,8 @@
 //! What the operator and its agents say to each other. The types only ever gain optional fields, and unknown fields are ignored, so that an operator and an
 //! agent two releases apart work together; `tests/golden/agents` holds the form of each release.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Where an agent finds its plan: a ConfigMap mounted at this folder, with the one file [`PLAN_FILE`].
@@ -8,6 +10,8 @@ pub const PLAN_FOLDER: &str = "/etc/microapp/plan";
 pub const PLAN_FILE: &str = "plan.json";
 /// Where the provisioner finds logins: each Secret is a folder of its name, with the files `username` and `password`.
 pub const LOGINS_FOLDER: &str = "/etc/microapp/logins";
+/// Where the provisioner finds the Secrets that people named: each is a folder of its name, with a file for each key.
+pub const SECRETS_FOLDER: &str = "/etc/microapp/secrets";
 /// The key of the report's ConfigMap.
 pub const REPORT_KEY: &str = "report.json";
 /// The field manager that writes the report.
@@ -60,6 +64,39 @@ pub struct Plan {
     /// Seconds between two rounds.
     pub interval_seconds: u64,
     pub provisions: Vec<Provision>,
+    /// Absent if no service names a Secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<WatchedSecrets>,
+}
+
+/// Secrets of the user whose change rolls the pods that use them. The operator never reads them: it is told a digest that nobody can try passwords against.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WatchedSecrets {
+    /// The Secret with the key of the digests, a folder of [`LOGINS_FOLDER`].
+    pub key: String,
+    pub uses: Vec<SecretUse>,
+}
+
+/// What is used of a Secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecretUse {
+    /// A folder of [`SECRETS_FOLDER`].
+    pub secret: String,
+    /// None: all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// `stripe/apiKey`, or `stripe` for all of it.
+impl std::fmt::Display for SecretUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{}/{key}", self.secret),
+            None => f.write_str(&self.secret),
+        }
+    }
 }
 
 /// What must exist inside one server.
@@ -104,6 +141,21 @@ pub struct Report {
     /// Digest of the plan that this speaks of ([`crate::kit::digest::of_bytes`] of the plan's file). A report on another plan proves nothing.
     pub plan: String,
     pub proofs: Vec<Proof>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<SecretDigests>,
+}
+
+/// What the Secrets that people named contain, told without telling it. Digests of two keys say nothing about each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecretDigests {
+    /// [`WatchedSecrets::key`].
+    pub key: String,
+    /// The key cannot be read, so nothing is known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub key_missing: bool,
+    /// 16 hexadecimal digits for each [`SecretUse`]; none for what is not there.
+    pub digests: BTreeMap<String, String>,
 }
 
 /// Whether one binding was seen to work.

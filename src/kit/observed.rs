@@ -54,6 +54,8 @@ pub struct Workload {
     pub observed: bool,
     /// Annotations of the pod template.
     pub annotations: BTreeMap<String, String>,
+    /// Annotation `microapp.dev/secrets` of the object itself: what was seen of the Secrets that its pods use.
+    pub secrets: Option<String>,
     /// Images of the template's containers, by name.
     pub images: BTreeMap<String, String>,
     /// StatefulSets: the revision that pods should have.

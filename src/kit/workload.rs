@@ -30,6 +30,9 @@ pub const TEMPLATE: &str = "microapp.dev/template";
 /// On pod templates: the edges that the pods carry, so that only a new one holds.
 pub const EDGES: &str = "microapp.dev/edges";
 
+/// On pod templates: changes when a Secret that the pods use has changed, so that it rolls them. On Deployments: what was seen of those Secrets last.
+pub const SECRETS: &str = "microapp.dev/secrets";
+
 /// One server or service, as an engine describes it.
 #[derive(Clone, Debug, Default)]
 pub struct Workload {
@@ -65,6 +68,8 @@ pub struct Workload {
     pub shutdown: Shutdown,
     /// Further annotations of the pod template.
     pub annotations: BTreeMap<String, String>,
+    /// Annotations of the Deployment or StatefulSet itself: what is to be remembered and rolls nothing.
+    pub memory: BTreeMap<String, String>,
     /// What its pods may ask of the API server.
     pub rules: Vec<k8s_openapi::api::rbac::v1::PolicyRule>,
     /// Old pods end before new ones start.
@@ -147,6 +152,7 @@ impl Workload {
     fn meta(&self, scope: &Scope<'_>) -> ObjectMeta {
         let mut meta = scope.meta(self.name.clone(), &self.part);
         meta.labels.get_or_insert_default().extend(scope.pod_labels(&self.part));
+        meta.annotations = (!self.memory.is_empty()).then(|| self.memory.clone());
         meta
     }
 

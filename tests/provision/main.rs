@@ -65,8 +65,8 @@ impl Case {
             databases,
             logins: self.logins.clone(),
         };
-        let plan = Plan { mark: self.mark.into(), interval_seconds: 60, provisions: vec![Provision::PostgreSQL(server)] };
-        let provisioner = Provisioner { plan, digest: "d1".into(), logins: self.server.folder.join("logins") };
+        let plan = Plan { mark: self.mark.into(), interval_seconds: 60, provisions: vec![Provision::PostgreSQL(server)], secrets: None };
+        let provisioner = Provisioner { plan, digest: "d1".into(), logins: self.server.folder.join("logins"), secrets: self.server.folder.join("secrets") };
         let mut told = None;
         let report = provisioner.round(last, async |report: &Report| told = Some(report.clone())).await;
         assert_eq!(report.plan, "d1");

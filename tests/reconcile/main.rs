@@ -12,6 +12,7 @@ mod hold;
 mod life;
 mod prune;
 mod rest;
+mod rotation;
 mod strangers;
 mod upgrade;
 

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
-use microapp::kit::agents::{PLAN_FILE, Plan, Proof, Provision, REPORT_KEY, REPORT_MANAGER, Report};
+use microapp::kit::agents::{PLAN_FILE, Plan, Proof, Provision, REPORT_KEY, REPORT_MANAGER, Report, SecretDigests, WatchedSecrets};
 use microapp::kit::digest;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -23,6 +23,8 @@ pub enum Mood {
     Refusing(String),
     /// Says that the Secret of this service's login is missing.
     Missing(String),
+    /// Says that the first key of digests is missing.
+    Keyless,
 }
 
 /// The provisioner of every application in a namespace.
@@ -40,11 +42,12 @@ impl Drop for Actor {
 impl Actor {
     pub fn start(client: Client, namespace: &str) -> Self {
         let mood = Arc::new(Mutex::new(Mood::Honest));
-        let (seen, maps) = (mood.clone(), Api::<ConfigMap>::namespaced(client, namespace));
+        let (seen, maps) = (mood.clone(), Api::<ConfigMap>::namespaced(client.clone(), namespace));
+        let secrets = Api::<Secret>::namespaced(client, namespace);
         let task = tokio::spawn(async move {
             loop {
                 let mood = seen.lock().unwrap().clone();
-                round(&maps, &mood).await;
+                round(&maps, &secrets, &mood).await;
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
         });
@@ -56,13 +59,18 @@ impl Actor {
     }
 }
 
-async fn round(maps: &Api<ConfigMap>, mood: &Mood) {
+async fn round(maps: &Api<ConfigMap>, secrets: &Api<Secret>, mood: &Mood) {
     let Ok(list) = maps.list(&ListParams::default().labels("microapp.dev/part=provisioner")).await else { return };
     for map in &list {
         let Some(text) = map.data.as_ref().and_then(|d| d.get(PLAN_FILE)) else { continue };
         let name = format!("{}-report", map.name_any());
         let Some(there) = list.iter().find(|m| m.name_any() == name) else { continue };
-        let Some(report) = answer(text, mood) else { continue };
+        let plan: Plan = serde_json::from_str(text).unwrap();
+        let Some(mut report) = answer(&plan, text, mood) else { continue };
+        if let Some(watched) = &plan.secrets {
+            let Ok(told) = digests(watched, secrets, mood).await else { continue };
+            report.secrets = Some(told);
+        }
         let report = serde_json::to_string(&report).unwrap();
         if there.data.as_ref().and_then(|d| d.get(REPORT_KEY)) != Some(&report) {
             let body = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": { REPORT_KEY: report } });
@@ -72,14 +80,13 @@ async fn round(maps: &Api<ConfigMap>, mood: &Mood) {
     }
 }
 
-fn answer(text: &str, mood: &Mood) -> Option<Report> {
-    let plan: Plan = serde_json::from_str(text).unwrap();
+fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
     let digest = match mood {
         Mood::Stalled => return None,
         Mood::Liar => "0000000000000000".into(),
         _ => digest::of_bytes(text.as_bytes()),
     };
-    let Provision::PostgreSQL(server) = plan.provisions.first()?;
+    let Some(Provision::PostgreSQL(server)) = plan.provisions.first() else { return Some(Report { plan: digest, ..Default::default() }) };
     let proof = |login: &microapp::kit::agents::DatabaseLogin| {
         let mut proof = Proof {
             service: login.service.clone(),
@@ -101,5 +108,22 @@ fn answer(text: &str, mood: &Mood) -> Option<Report> {
         }
         proof
     };
-    Some(Report { plan: digest, proofs: server.logins.iter().map(proof).collect() })
+    Some(Report { plan: digest, proofs: server.logins.iter().map(proof).collect(), ..Default::default() })
+}
+
+/// As the real one would see them, mounted.
+async fn digests(watched: &WatchedSecrets, secrets: &Api<Secret>, mood: &Mood) -> kube::Result<SecretDigests> {
+    let mut told = SecretDigests { key: watched.key.clone(), ..Default::default() };
+    if *mood == Mood::Keyless && watched.key.contains("-v1-") {
+        return Ok(SecretDigests { key_missing: true, ..told });
+    }
+    let Some(key) = secrets.get_opt(&watched.key).await? else { return Ok(SecretDigests { key_missing: true, ..told }) };
+    for used in &watched.uses {
+        let Some(data) = secrets.get_opt(&used.secret).await?.and_then(|secret| secret.data) else { continue };
+        let content = data.into_iter().filter(|(name, _)| used.key.as_ref().is_none_or(|key| key == name)).collect::<Vec<_>>();
+        if !content.is_empty() {
+            told.digests.insert(used.to_string(), digest::of(&(&key.data, content)));
+        }
+    }
+    Ok(told)
 }

@@ -1,9 +1,11 @@
 //! Makes what must exist inside servers, and proves that every service can use what it is told to use: prove, report what is broken, repair, prove again, report.
+//! Beside that it tells when Secrets that people named have changed.
 //!
 //! It changes and removes only what carries the application's mark, and what it removes is access, never data.
 
 pub mod postgresql;
 mod report;
+mod secrets;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use tracing::{error, info, warn};
 use super::backoff::Backoff;
 use super::server::{self, Readiness};
 use super::{Error, cluster, read_plan, whole};
-use crate::kit::agents::{LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, Report};
+use crate::kit::agents::{LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, Report, SECRETS_FOLDER};
 use report::Reporter;
 
 /// The first wait after a round that left something broken; it doubles up to the interval of the plan.
@@ -35,6 +37,9 @@ pub struct Options {
     /// The folder with one folder for each Secret.
     #[arg(long, env = "MICROAPP_LOGINS", default_value = LOGINS_FOLDER)]
     logins: PathBuf,
+    /// The folder with one folder for each Secret that people named.
+    #[arg(long, env = "MICROAPP_SECRETS", default_value = SECRETS_FOLDER)]
+    secrets: PathBuf,
     /// The ConfigMap that takes the report.
     #[arg(long, env = "MICROAPP_REPORT")]
     report: String,
@@ -48,7 +53,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let readiness = Readiness::new();
     let mut reporter = Reporter::new(cluster()?, options.report);
     let serve = server::serve(options.listen, readiness.clone(), Default::default());
-    let rounds = rounds(Provisioner { plan, digest, logins: options.logins }, &mut reporter, &readiness);
+    let rounds = rounds(Provisioner { plan, digest, logins: options.logins, secrets: options.secrets }, &mut reporter, &readiness);
     tokio::select! {
         ended = serve => ended,
         () = rounds => Ok(()),
@@ -139,6 +144,7 @@ pub struct Provisioner {
     pub plan: Plan,
     pub digest: String,
     pub logins: PathBuf,
+    pub secrets: PathBuf,
 }
 
 impl Provisioner {
@@ -175,7 +181,12 @@ impl Provisioner {
         let proofs = stream::iter(&self.plan.provisions).then(async |provision| match provision {
             Provision::PostgreSQL(server) => postgresql::prove(server, &self.logins).await,
         });
-        Report { plan: self.digest.clone(), proofs: proofs.collect::<Vec<_>>().await.concat() }
+        let proofs = proofs.collect::<Vec<_>>().await.concat();
+        let secrets = match &self.plan.secrets {
+            Some(watched) => Some(secrets::digests(watched, &self.logins, &self.secrets).await),
+            None => None,
+        };
+        Report { plan: self.digest.clone(), proofs, secrets }
     }
 
     async fn repair(&self, proofs: &[Proof]) -> Vec<Obstacle> {

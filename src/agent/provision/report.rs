@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn report(reason: &str) -> Report {
-        Report { plan: "p".into(), proofs: vec![crate::kit::agents::Proof { reason: reason.into(), ..Default::default() }] }
+        Report { plan: "p".into(), proofs: vec![crate::kit::agents::Proof { reason: reason.into(), ..Default::default() }], ..Default::default() }
     }
 
     fn count(asked: &Mutex<Vec<String>>) -> usize {

@@ -14,7 +14,7 @@ use crate::kit::{
     objects::Objects,
     pod::{self, Ask, Shutdown},
     scope::Scope,
-    workload::{EDGES, Port, Workload},
+    workload::{EDGES, Port, SECRETS, Workload},
 };
 
 /// Seconds that a service goes on serving while gateway and peers learn that it ends, and that it then has to finish.
@@ -57,6 +57,7 @@ pub fn build(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mu
         scheduling: spec.scheduling.clone(),
         shutdown: SHUTDOWN,
         annotations: annotations(spec, wiring),
+        memory: wiring.rotation.seen.iter().map(|seen| (SECRETS.to_owned(), seen.clone())).collect(),
         ..Default::default()
     };
     workload.deployment(scope, out);
@@ -83,6 +84,7 @@ fn annotations(spec: &Service, wiring: &ServiceWiring) -> BTreeMap<String, Strin
     if !wiring.edges.is_empty() {
         annotations.insert(EDGES.to_owned(), wiring.edges.join(","));
     }
+    annotations.extend(wiring.rotation.mark.iter().map(|mark| (SECRETS.to_owned(), mark.clone())));
     annotations.extend(spec.restart_token.iter().map(|token| ("microapp.dev/restart-token".to_owned(), token.clone())));
     annotations
 }

@@ -293,7 +293,7 @@ pub struct Variable {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.secretKeyRef) != has(self.configMapKeyRef)").message("exactly one of `secretKeyRef` and `configMapKeyRef` must be set"))]
 pub struct ValueFrom {
-    /// One key of a Secret. The operator never reads it.
+    /// One key of a Secret. A change of its content rolls the pods within about two minutes. The operator never reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_ref: Option<KeyRef>,
     /// One key of a ConfigMap.
@@ -310,7 +310,7 @@ pub struct Source {
     #[schemars(length(min = 1, max = 40))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]+(-[a-z0-9]+)*$')").message("`name` must be made of a-z, 0-9 and single dashes"))]
     pub name: String,
-    /// The Secret. The operator never reads it.
+    /// The Secret. A change of its content rolls the pods within about two minutes. The operator never reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<NamedRef>,
     /// The ConfigMap.
