@@ -8,4 +8,5 @@ mod data;
 mod end;
 mod load;
 mod place;
+mod rotation;
 mod traffic;
