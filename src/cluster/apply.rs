@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     Error, MANAGER,
     client::{self, within},
-    facts,
+    facts, fields,
     index::{AppKey, Index},
     plan::{Memory, Step, Why, step},
 };
@@ -97,8 +97,8 @@ impl Applier {
             Outcome::Lost => applied.lost.push(Lost { part, secret: id.name, claim: object.secret.clone().and_then(|s| s.opens).unwrap_or_default() }),
             Outcome::Conflict(message) => applied.conflicts.push(refusal(message)),
             Outcome::Refused(message) => applied.refused.push(refusal(message)),
-            Outcome::Contested(managers) => {
-                applied.contested.push(refusal(format!("{id}: {managers} keeps changing fields of ours back; it is left alone for a few minutes")));
+            Outcome::Contested(who) => {
+                applied.contested.push(refusal(format!("{id}: {who}; it is left alone for a few minutes")));
                 return true;
             }
             Outcome::Failed(error) => applied.failed = Some(format!("{id}: {error}")),
@@ -113,7 +113,7 @@ impl Applier {
             Step::Hold => return Outcome::Held,
             Step::Secret { guarded } => self.secret(object, guarded).await,
             Step::Create => self.create(object).await,
-            Step::Contested => self.there(object).await.map(|there| Outcome::Contested(managers(&there))),
+            Step::Contested => self.there(object).await.map(|there| Outcome::Contested(contender(&there, &object.body))),
             Step::Apply { uid, why } => self.send(object, Some(&uid)).await.map(|record| Outcome::Made { record, repaired: why == Why::Repair }),
         };
         match answer {
@@ -203,6 +203,14 @@ fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str
         object.id(),
         object.part
     ))
+}
+
+/// Who keeps changing what of ours. A field that somebody removes belongs to nobody, and is not named.
+fn contender(there: &PartialObjectMeta<DynamicObject>, wanted: &Value) -> String {
+    match fields::foreign(there, wanted) {
+        (_, paths) if paths.is_empty() => format!("{} keeps changing fields of ours", managers(there)),
+        (names, paths) => format!("{} keeps changing {}", names.join(", "), paths.join(", ")),
+    }
 }
 
 /// Everybody else who has set fields of an object; controllers of the cluster only write its status.

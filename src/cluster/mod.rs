@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod client;
 pub mod facts;
+pub mod fields;
 pub mod handshake;
 pub mod index;
 pub mod leader;

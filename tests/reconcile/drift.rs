@@ -173,7 +173,7 @@ async fn who_insists_is_left_alone() {
     }
     assert_eq!(repairs, 5);
     let status = world.space.until("shop", "contested", |s| reason(s, "Ready") == "FieldConflict").await;
-    assert!(message(&status, "Ready").contains(id), "{}", message(&status, "Ready"));
-    assert!(message(&status, "Ready").contains("mallory"), "{}", message(&status, "Ready"));
+    let told = format!("{id}: mallory keeps changing .spec.selector;");
+    assert!(message(&status, "Ready").contains(&told), "{}", message(&status, "Ready"));
     assert!(is(&status, "GatewayReady", "False"));
 }
