@@ -116,11 +116,11 @@ impl Objects {
         }
     }
 
-    /// Holds the workloads among the objects since `from`, and leaves what they stand on open.
+    /// Holds the workloads among the objects since `from`, with the files that running pods would see change. What others reach them by stays open.
     pub fn hold_workloads_since(&mut self, from: usize, waits: &[String]) {
         if !waits.is_empty() {
-            let workloads = self.0.iter_mut().skip(from).filter(|object| matches!(object.kind.kind, "Deployment" | "StatefulSet"));
-            workloads.for_each(|object| object.gate = Gate::Hold(waits.to_vec()));
+            let held = self.0.iter_mut().skip(from).filter(|object| matches!(object.kind.kind, "Deployment" | "StatefulSet" | "ConfigMap"));
+            held.for_each(|object| object.gate = Gate::Hold(waits.to_vec()));
         }
     }
 

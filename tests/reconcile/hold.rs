@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ConfigMap, Pod},
+};
 use kube::{
     ResourceExt,
     api::{ListParams, Patch, PatchParams},
@@ -58,8 +61,8 @@ async fn a_service_waits_for_the_database_and_then_for_its_login() {
     let for_login = |s: &Status| is(s, "DatabaseReady", "True") && waits(s, "service/orders") == "database: the login of 'orders' is not proved yet";
     space.until("shop", "waiting for the login", for_login).await;
     database_is_ready(space, false).await;
-    world.provisioner.feel(Mood::Honest);
     space.until("shop", "waiting for the database", |s| waits(s, "service/orders") == "database: it is not ready yet").await;
+    world.provisioner.feel(Mood::Honest);
     a_while().await;
     assert!(space.get::<Deployment>(ORDERS).await.is_none());
     world.provisioner.feel(Mood::Liar);
@@ -87,16 +90,18 @@ async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
         }))
         .await;
     space.until_ready("shop").await;
+    let files = async || space.get::<ConfigMap>("shop--orders--bindings").await.and_then(|map| map.data);
     let (before, running) = (template(space, ORDERS).await, uids(space, "service.orders").await);
     world.provisioner.feel(Mood::Stalled);
     space.apply(shop()).await;
     space.until("shop", "waiting for the login", |s| waits(s, "service/orders").contains("login")).await;
     a_while().await;
-    assert_eq!(template(space, ORDERS).await, before);
+    assert_eq!((template(space, ORDERS).await, files().await), (before, None));
     assert_eq!(uids(space, "service.orders").await, running);
     world.provisioner.feel(Mood::Honest);
     space.until_ready("shop").await;
     assert!(uids(space, "service.orders").await.is_disjoint(&running), "it rolled");
+    assert!(files().await.is_some_and(|files| files.contains_key("database.host")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
