@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::{MicroserviceApp, MicroserviceAppSpec};
-use crate::components::services::{PathMatch, Service, Start};
+use crate::components::{
+    Component,
+    services::{PathMatch, Service, Start},
+};
 use crate::kit::problem::Problem;
 
 /// All of them, in the order of the specification.
 pub fn problems(app: &MicroserviceApp) -> Vec<Problem> {
     let spec = &app.spec;
-    [unknown_hosts(spec), route_conflicts(spec), start_cycles(&spec.services), database_name_conflicts(&spec.services)].concat()
+    [unknown_hosts(spec), route_conflicts(spec), start_cycles(&spec.services), database_name_conflicts(&spec.services), reserved_names(spec)].concat()
 }
 
 /// Every service with its index, which paths need.
@@ -128,6 +131,26 @@ fn database_name_conflicts(services: &[Service]) -> Vec<Problem> {
                 let message = format!("'{name}' and '{first}' would be the same database: '-' becomes '_'; write it alike to share it, or differently");
                 problems.push(Problem::new(path, "DatabaseNameConflict", message));
             }
+        }
+    }
+    problems
+}
+
+/// What the server would refuse to make, or what is its administrator's.
+fn reserved_names(spec: &MicroserviceAppSpec) -> Vec<Problem> {
+    let Some(database) = &spec.database else { return vec![] };
+    let engine = database.engine();
+    let reserved = |name: &str| engine.reserved().iter().any(|r| r.strip_suffix('*').map_or(*r == name, |start| name.starts_with(start)));
+    let mut problems = vec![];
+    for (s, service) in indexed(&spec.services) {
+        for (u, used) in service.uses.iter().enumerate() {
+            let name = used.database_name.as_deref().unwrap_or(&service.name);
+            let (path, name, instead) = match () {
+                () if reserved(&service.name) => (format!("spec.services[{s}].name"), &*service.name, "a service logs in by its name; write another one"),
+                () if reserved(&name.replace('-', "_")) => (format!("spec.services[{s}].uses[{u}].databaseName"), name, "write another one"),
+                () => continue,
+            };
+            problems.push(Problem::new(path, "ReservedName", format!("'{name}' is a name that {} keeps for itself; {instead}", engine.name())));
         }
     }
     problems

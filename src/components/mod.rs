@@ -27,6 +27,11 @@ pub trait Engine<Spec>: Sync {
         vec![]
     }
 
+    /// Names that the server keeps for itself, with `*` for any ending: nothing inside it, and no login, may be called so.
+    fn reserved(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Adds the component's objects.
     fn build(&self, scope: &Scope<'_>, spec: &Spec, wiring: &Wiring, out: &mut Objects);
 

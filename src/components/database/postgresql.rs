@@ -20,6 +20,8 @@ const ENGINE: &str = "PostgreSQL";
 /// User of the official image.
 const USER: i64 = 999;
 const ADMIN: &str = "postgres";
+/// Names and beginnings of roles that it refuses, of databases that it has, and its administrator.
+const RESERVED: &[&str] = &["pg_*", ADMIN, "template0", "template1", "public", "none"];
 /// Where the image from version 18 on keeps data: the folder of the major lies below the volume.
 const VOLUME: &str = "/var/lib/postgresql";
 
@@ -35,15 +37,16 @@ impl Engine<Database> for PostgreSql {
         let mut problems = vec![];
         if !images::POSTGRESQL.iter().any(|(major, _)| *major == wanted.major) {
             let known: Vec<_> = images::POSTGRESQL.iter().map(|(major, _)| format!("'{major}'")).collect();
-            problems.push(Problem::new(
-                "spec.database.version",
-                "UnknownVersion",
-                format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", ")),
-            ));
+            let message = format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", "));
+            problems.push(Problem::new("spec.database.version", "UnknownVersion", message));
         }
         let (claim, data) = (volumes::claim_name(&scope.component(Database::ROLE, ""), 0), Data { part: Database::ROLE, engine: ENGINE, major: &wanted.major });
         problems.extend(volumes::foreign(scope, &claim, data, &anchor(scope)));
         problems
+    }
+
+    fn reserved(&self) -> &'static [&'static str] {
+        RESERVED
     }
 
     fn build(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring, out: &mut Objects) {
@@ -69,14 +72,8 @@ impl Engine<Database> for PostgreSql {
         let hook = hook(scope, &anchor)?;
         let databases: std::collections::BTreeSet<_> = wiring.databases.iter().map(|edge| edge.database.clone()).collect();
         let login = |edge: &DatabaseEdge| {
-            let secret = login_secret(scope, &edge.service, edge.login)?;
-            Some(agents::DatabaseLogin {
-                service: edge.service.clone(),
-                username: edge.service.clone(),
-                secret,
-                database: edge.database.clone(),
-                read_only: edge.read_only,
-            })
+            let (secret, service) = (login_secret(scope, &edge.service, edge.login)?, edge.service.clone());
+            Some(agents::DatabaseLogin { username: service.clone(), service, secret, database: edge.database.clone(), read_only: edge.read_only })
         };
         Some(agents::Provision::PostgreSQL(agents::PostgreSQL {
             component: Database::ROLE.into(),
