@@ -15,9 +15,15 @@ policy() { # NAME SPEC
 grows() { k patch pvc data -n smoke -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}' && same 2Gi k get pvc data -n smoke -o 'jsonpath={.status.capacity.storage}'; }
 unchanged() { diff <(echo "$before") <(others); }
 others() { "$here/leftovers" | awk -v mine="of $dir" '!/^process .* of \// || index($0, mine)'; } # other clusters may come and go beside
+ours() { grep -lzxF "CLUSTER_DIR=$dir" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3; }
 kill_all() {
 	# shellcheck disable=SC2046 # one word each
-	kill -KILL $(grep -lzxF "CLUSTER_DIR=$dir" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
+	kill -KILL $(ours) || return
+	for _ in {1..100}; do
+		[ -n "$(ours)" ] || return 0
+		sleep 0.1
+	done
+	return 1
 }
 restarted() { "$here/cluster" stop "$1" --dir "$dir" && "$here/cluster" start "$1" --dir "$dir"; }
 
