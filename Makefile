@@ -29,8 +29,9 @@ lint: ## formatting and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-generate: build ## what follows from the types: crds/, the chart's generated files, manifests/install.yaml
+generate: build ## what follows from the types: crds/, docs/api.md, the chart's generated files, manifests/install.yaml
 	target/debug/microapp crd > crds/microserviceapps.yaml
+	target/debug/microapp crd -o markdown > docs/api.md
 	charts/generate
 
 images: operator ## the images that the tests need, without a container engine (root); prints their folder

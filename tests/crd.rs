@@ -6,12 +6,24 @@ mod support;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use microapp::app::{MicroserviceApp, crd};
+use microapp::view::manual::{TITLE as MANUAL, manual};
 use serde_json::{Value, json};
 
 #[test]
 fn the_stored_definition_is_the_one_of_the_types() {
     let stored = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/crds/microserviceapps.yaml")).unwrap_or_default();
     assert!(stored == crd::yaml().unwrap(), "out of date; run: cargo run -- crd > crds/microserviceapps.yaml");
+}
+
+#[test]
+fn the_stored_manual_is_the_one_of_the_types() {
+    let stored = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).unwrap_or_default();
+    let manual = manual(MANUAL, &crd::schema().unwrap());
+    assert!(stored == manual, "out of date; run: make generate");
+    for field in ["| `databaseName` | text |", "| `image` | text, required |", "| `replicas` | number, 0 to ", "`ClusterIP` or `NodePort` or `LoadBalancer`"] {
+        assert!(manual.contains(field), "{field}");
+    }
+    assert!(manual.contains("\n- `storage.size` may not shrink"), "rules are told");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod clusterrole;
+mod crd;
 mod graph;
 mod hints;
 pub mod input;
@@ -49,8 +50,7 @@ pub enum Command {
     // Without a cluster.
     Check(check::Check),
     Render(render::Render),
-    /// Print the CustomResourceDefinition
-    Crd,
+    Crd(crd::Crd),
     /// Print the rules of the operator's ClusterRole
     #[command(name = "clusterrole")]
     ClusterRole,
@@ -114,7 +114,7 @@ pub fn program() -> &'static str {
 pub async fn run(command: Command) -> Result<ExitCode, Error> {
     let code = match command {
         Command::Check(check) => return Ok(check::run(&check)),
-        Command::Crd => output::print(&crate::app::crd::yaml().map_err(Error::Yaml)?).map(|()| OK).map_err(Error::from),
+        Command::Crd(crd) => crd.run(),
         Command::ClusterRole => output::print(&clusterrole::yaml()?).map(|()| OK).map_err(Error::from),
         Command::Render(render) => render.run(),
         Command::Graph(graph) => graph.run().await,

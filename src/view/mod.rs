@@ -2,6 +2,7 @@
 
 pub mod graph;
 mod layout;
+pub mod manual;
 pub mod mermaid;
 pub mod news;
 mod outline;
