@@ -97,7 +97,8 @@ left_alone! {
     role_bindings: "RoleBinding", ["shop-gateway", "shop-provisioner"];
     anchors: "ControllerRevision", ["shop-database-data"];
     claims: "PersistentVolumeClaim", ["data-shop-database-0"];
-    config_maps: "ConfigMap", ["shop-gateway", "shop-provisioner", "shop--web--bindings", "shop--orders--bindings"];
+    config_maps: "ConfigMap", ["shop-gateway", "shop-provisioner", "shop--web--bindings"];
+    config_maps_of_who_waits: "ConfigMap", ["shop--orders--bindings"];
     reports: "ConfigMap", ["shop-provisioner-report"];
     services: "Service", ["shop-gateway", "shop--web", "shop--orders", "shop-database"];
     deployments: "Deployment", WORKLOADS;
