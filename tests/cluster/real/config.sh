@@ -79,6 +79,7 @@ kubelet_config() {
 		imageGCHighThresholdPercent: 100
 		evictionHard: { memory.available: 200Mi, nodefs.available: 1%, imagefs.available: 1%, nodefs.inodesFree: 1% }
 		nodeStatusUpdateFrequency: 5s
+		syncFrequency: 10s # by default a changed Secret reaches the files of a pod within a minute
 		maxPods: 200
 	YAML
 }

@@ -13,8 +13,7 @@ policy() { # NAME SPEC
 	k apply -f - <<<"{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: $1, namespace: smoke}, spec: $2}"
 }
 grows() { k patch pvc data -n smoke -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}' && same 2Gi k get pvc data -n smoke -o 'jsonpath={.status.capacity.storage}'; }
-unchanged() { diff <(echo "$before") <(others); }
-others() { "$here/leftovers" | awk -v mine="of $dir" '!/^process .* of \// || index($0, mine)'; } # other clusters may come and go beside
+unchanged() { diff <(echo "$before") <("$here/leftovers" "$dir"); }
 ours() { grep -lzxF "CLUSTER_DIR=$dir" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3; }
 kill_all() {
 	# shellcheck disable=SC2046 # one word each
@@ -27,7 +26,7 @@ kill_all() {
 }
 restarted() { "$here/cluster" stop "$1" --dir "$dir" && "$here/cluster" start "$1" --dir "$dir"; }
 
-before=$(others)
+before=$("$here/leftovers" "$dir")
 check 'up' "$here/cluster" up --dir "$dir" --images "$images"
 check 'from the machine, by the printed kubeconfig' same ok k get --raw /readyz
 check 'audit log' test -s "$dir/audit.log"
