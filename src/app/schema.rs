@@ -264,6 +264,8 @@ mod tests {
         assert_eq!(closest("Gateway", known.into_iter()), Some("gateway"));
         assert_eq!(closest("imag", known.into_iter()), Some("image"));
         assert_eq!(closest("volumes", known.into_iter()), None);
+        assert_eq!(closest("databs", known.into_iter()), Some("database"));
+        assert_eq!(closest("datab", known.into_iter()), None, "three letters are too many");
         assert_eq!(closest("ab", known.into_iter()), None);
     }
 }
