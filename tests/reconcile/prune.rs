@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kube::ResourceExt;
+use kube::{ResourceExt, api::PostParams};
 use microapp::app::MicroserviceApp;
 use microapp::cluster::{
     facts,
@@ -36,6 +36,9 @@ async fn ready(stem: &str, app: Value) -> Option<(World, BTreeMap<String, String
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_part_that_leaves_takes_its_objects_along() {
     let Some((world, before)) = ready("part", shop()).await else { return };
+    // Whoever restores a backup may set our labels; what the application does not own is not its to delete.
+    let theirs = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "shop--web--theirs", "labels": { "microapp.dev/app": "shop" } } });
+    world.space.kind("ConfigMap").create(&PostParams::default(), &serde_json::from_value(theirs).unwrap()).await.unwrap();
     world
         .space
         .apply(shop_with(|spec| {
@@ -47,12 +50,29 @@ async fn a_part_that_leaves_takes_its_objects_along() {
     world.space.until_ready("shop").await;
     let gone = |id: &str| id.ends_with("/shop-gateway") || id.contains("/shop--web");
     let kept: BTreeMap<_, _> = before.into_iter().filter(|(id, _)| !gone(id)).collect();
-    assert_eq!(uids(&world.space.objects().await), kept);
+    let mut there = uids(&world.space.objects().await);
+    assert!(there.remove("ConfigMap/shop--web--theirs").is_some(), "{there:#?}");
+    assert_eq!(there, kept);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_leaves_leaves_its_data_and_finds_it_again() {
-    let Some((world, before)) = ready("data", shop()).await else { return };
+    leaves_and_comes_back("Retain").await;
+}
+
+/// Data goes with the application, not with a line of its specification.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_leaves_an_application_that_lives_leaves_its_data_whatever_the_policy() {
+    leaves_and_comes_back("Delete").await;
+}
+
+async fn leaves_and_comes_back(policy: &str) {
+    let with_policy = |spec: &mut Value| spec["dataRetention"] = policy.into();
+    let Some((world, before)) = ready("data", shop_with(with_policy)).await else { return };
+    let without_database = |spec: &mut Value| {
+        with_policy(spec);
+        without_database(spec);
+    };
     world.space.apply(shop_with(without_database)).await;
     let status = world.space.until_ready("shop").await;
     let data: BTreeMap<_, _> = before.iter().filter(|(id, _)| is_data(id)).map(|(id, uid)| (id.clone(), uid.clone())).collect();
@@ -62,7 +82,7 @@ async fn a_database_that_leaves_leaves_its_data_and_finds_it_again() {
     assert_eq!(status.retained.iter().map(|kept| kept.anchor.as_str()).collect::<Vec<_>>(), ["shop-database-data"]);
     assert!(status.retained[0].since.is_some() && status.retained[0].purge.contains("delete controllerrevision shop-database-data"));
     world.space.eventually("the event is there", async || world.space.events("shop").await.iter().any(|(reason, _)| reason == "DataRetained")).await;
-    world.space.apply(shop()).await;
+    world.space.apply(shop_with(with_policy)).await;
     let status = world.space.until_ready("shop").await;
     assert!(status.retained.is_empty());
     let there = uids(&world.space.objects().await);
