@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, Patch, PatchParams};
 use microapp::app::MicroserviceApp;
 use microapp::cluster::publish;
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::World;
 use crate::support::{
     provisioner::Mood,
-    space::{is, message, reason, shop, shop_with},
+    space::{Space, is, message, reason, shop, shop_with},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,6 +101,20 @@ async fn a_binding_that_breaks_and_mends_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_that_is_too_long_is_not_read() {
+    let Some(world) = World::new("long-report").await else { return };
+    world.space.apply(shop()).await;
+    world.space.until_ready("shop").await;
+    world.provisioner.feel(Mood::Stalled);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut report = world.space.object("ConfigMap/shop-provisioner-report").await.unwrap().data["data"]["report.json"].as_str().unwrap().to_owned();
+    // Blanks change nothing of what it says.
+    report.push_str(&" ".repeat(64 * 1024));
+    world.space.meddle("ConfigMap/shop-provisioner-report", json!({ "data": { "report.json": report } })).await;
+    world.space.until("shop", "without a report", |s| s.bindings[0].proved == "Unknown" && reason(s, "Ready") == "BindingUnproved").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_report_does_not_replace_a_newer_one() {
     let Some(world) = World::new("stale").await else { return };
     world.space.apply(shop()).await;
@@ -134,8 +149,7 @@ async fn the_second_operator_takes_over_when_the_first_is_gone() {
     world.start();
     world.space.apply(shop()).await;
     world.space.until_ready("shop").await;
-    let holder = async || world.space.get::<k8s_openapi::api::coordination::v1::Lease>("microapp").await.and_then(|lease| lease.spec?.holder_identity);
-    assert_eq!(holder().await.as_deref(), Some("first"));
+    assert_eq!(holder(&world.space).await.as_deref(), Some("first"));
     let wire = crate::support::fault::Wire::default();
     let options = microapp::controller::Options { identity: "second".into(), ..world.options.clone() };
     let _second = crate::support::operator::Operator::start(wire.client(&world.space.client), options);
@@ -144,9 +158,33 @@ async fn the_second_operator_takes_over_when_the_first_is_gone() {
     drop(world.operator.take());
     let begun = std::time::Instant::now();
     world.space.apply(shop_with(|spec| spec["services"][0]["replicas"] = 3.into())).await;
-    world.space.eventually("the second leads", async || holder().await.as_deref() == Some("second")).await;
+    world.space.eventually("the second leads", async || holder(&world.space).await.as_deref() == Some("second")).await;
     assert!(begun.elapsed() < Duration::from_secs(27), "{:?}: a term of 15 s, seen and looked at every 5 s", begun.elapsed());
     world.space.until_ready("shop").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_ends_gives_the_lease_back_and_who_loses_it_ends() {
+    let Some(mut world) = World::without_operator("lease").await else { return };
+    world.options.lease_namespace = Some(world.space.name.clone());
+    world.options.identity = "first".into();
+    world.start();
+    world.space.eventually("the first leads", async || holder(&world.space).await.as_deref() == Some("first")).await;
+    world.operator.take().unwrap().stop().await;
+    assert_eq!(holder(&world.space).await, None, "the next one need not wait");
+
+    world.options.identity = "second".into();
+    world.start();
+    world.space.eventually("the second leads", async || holder(&world.space).await.as_deref() == Some("second")).await;
+    let taken = Patch::Merge(json!({ "spec": { "holderIdentity": "third" } }));
+    world.space.api::<Lease>().patch("microapp", &PatchParams::default(), &taken).await.unwrap();
+    world.operator.as_mut().unwrap().ended(Duration::from_secs(20)).await;
+    assert_eq!(holder(&world.space).await.as_deref(), Some("third"));
+}
+
+/// Who leads.
+async fn holder(space: &Space) -> Option<String> {
+    space.get::<Lease>("microapp").await.and_then(|lease| lease.spec?.holder_identity)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

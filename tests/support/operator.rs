@@ -43,6 +43,11 @@ impl Operator {
     /// Ends it as Kubernetes would.
     pub async fn stop(mut self) {
         drop(self.stop.take());
-        tokio::time::timeout(Duration::from_secs(10), &mut self.task).await.expect("the operator ends in time").expect("without a panic");
+        self.ended(Duration::from_secs(10)).await;
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self, within: Duration) {
+        tokio::time::timeout(within, &mut self.task).await.expect("the operator ends in time").expect("without a panic");
     }
 }
