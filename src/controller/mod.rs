@@ -129,6 +129,12 @@ async fn work(
         })
         .applied_objects()
         .predicate_filter(Wish, PredicateConfig::default());
+    // Asked to end before it has seen the applications once, the queue would wait for them for ever.
+    let seen = reader.clone();
+    let stop = async move {
+        stop.await;
+        drop(seen.wait_until_ready().await);
+    };
     let triggers = UnboundedReceiverStream::new(changes).map(move |key| ObjectRef::new_with(&key.name, kind.clone()).within(&key.namespace));
     Controller::for_stream_with(calm(apps), reader, ApiResource::erase::<MicroserviceApp>(&()))
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
