@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use microapp::app::{App, Applied, MicroserviceApp, Settings, Status, events::events, report};
-use microapp::kit::agents::{Proof, Report};
+use microapp::kit::agents::{Proof, Report, SecretDigests};
 use microapp::kit::digest;
 use microapp::kit::objects::Id;
 use microapp::kit::observed::{Anchor, Facts, Observed, Record, Service, Workload};
@@ -91,6 +91,26 @@ fn variables_that_people_replace_are_named() {
     let app = application(|app| app["spec"]["services"][0]["env"] = json!([{ "name": "DATABASE_URL", "value": "x" }, { "name": "DATABASES", "value": "y" }]));
     let binding = status(&app, &observed()).bindings.remove(0);
     assert_eq!((binding.reason.as_str(), binding.message.as_deref()), ("Overridden", Some("`env` of the service replaces DATABASE_URL")));
+}
+
+#[test]
+fn what_a_forged_report_calls_a_digest_is_not_kept() {
+    let app = application(|app| {
+        app["spec"]["services"][0]["env"] = json!([{ "name": "KEY", "valueFrom": { "secretKeyRef": { "name": "stripe", "key": "apiKey" } } }]);
+    });
+    let seen = |digest: &str| {
+        let mut observed = observed();
+        told(&app, &mut observed, Proof::default());
+        let digests = [("stripe/apiKey".to_owned(), digest.to_owned())].into();
+        observed.report.as_mut().unwrap().secrets = Some(SecretDigests { key: "k".into(), digests, ..Default::default() });
+        let settings = Settings::default();
+        let objects = App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+        let orders = objects.into_iter().find(|o| o.id().to_string() == "Deployment/shop--orders").unwrap();
+        orders.body["metadata"]["annotations"]["microapp.dev/secrets"].as_str().unwrap().to_owned()
+    };
+    assert!(seen("0123456789abcdef").contains("0123456789abcdef"));
+    assert!(!seen(&"a".repeat(60_000)).contains("aaa"));
+    assert!(!seen("0123456789abcde\"").contains("0123"));
 }
 
 #[test]

@@ -182,6 +182,19 @@ async fn who_ends_gives_the_lease_back_and_who_loses_it_ends() {
     assert_eq!(holder(&world.space).await.as_deref(), Some("third"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cannot_renew_the_lease_ends() {
+    let Some(mut world) = World::without_operator("mute").await else { return };
+    world.options.lease_namespace = Some(world.space.name.clone());
+    world.options.identity = "first".into();
+    world.start();
+    world.space.eventually("the first leads", async || holder(&world.space).await.as_deref() == Some("first")).await;
+    let lease = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/microapp", world.space.name);
+    world.wire.answer(&lease, Some("not a Lease".into()));
+    // Two thirds of its term, and what it had begun.
+    world.operator.as_mut().unwrap().ended(Duration::from_secs(60)).await;
+}
+
 /// Who leads.
 async fn holder(space: &Space) -> Option<String> {
     space.get::<Lease>("microapp").await.and_then(|lease| lease.spec?.holder_identity)
