@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use axum::http::Request;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{Api, ListParams};
 use kube::{Client, Config, ResourceExt};
@@ -67,6 +68,26 @@ pub async fn eventually<F: Future<Output = bool>>(seconds: u64, what: &str, hold
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     begun.elapsed()
+}
+
+/// What the API server warns of when it is asked, as a dry run, to make each workload of a namespace again.
+pub async fn warnings(space: &Space) -> Vec<String> {
+    let mut warnings = vec![];
+    for (id, object) in space.objects().await.iter().filter(|(id, _)| id.starts_with("Deployment/") || id.starts_with("StatefulSet/")) {
+        let spec = &object.data["spec"];
+        warnings.extend(warned(space, id.split_once('/').unwrap().0, spec).await.into_iter().map(|warning| format!("{id}: {warning}")));
+    }
+    warnings
+}
+
+/// The warnings about a workload of that kind.
+pub async fn warned(space: &Space, kind: &str, spec: &Value) -> Vec<String> {
+    let body = json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "generateName": "again-" }, "spec": spec });
+    let uri = format!("/apis/apps/v1/namespaces/{}/{}s?dryRun=All&fieldValidation=Strict", space.name, kind.to_lowercase());
+    let request = Request::post(uri).header("Content-Type", "application/json").body(body.to_string().into_bytes().into()).unwrap();
+    let answer = space.client.send(request).await.expect("an answer");
+    assert!(answer.status().is_success(), "{kind}: {}", answer.status());
+    answer.headers().get_all("Warning").iter().map(|warning| warning.to_str().unwrap().to_owned()).collect()
 }
 
 /// Runs SQL as the administrator, inside the database's pod.

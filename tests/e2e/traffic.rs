@@ -8,7 +8,7 @@ use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::load::{Load, burst, get, post};
-use crate::place::{eventually, gateway, ready, service, shop, space, sql};
+use crate::place::{eventually, gateway, ready, service, shop, space, sql, warned, warnings};
 use crate::support::space::{Space, is};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,12 +18,24 @@ async fn a_shop_serves_scales_rolls_and_mends() {
     space.apply(shop(|_| ())).await;
     space.until_ready("shop").await;
     println!("shop ready after {:.1} s", begun.elapsed().as_secs_f64());
+    nothing_is_warned_of(&space).await;
     let url = gateway(&space).await;
     a_row_through_the_gateway(&url);
     scaling(&space, &url).await;
     rolls_lose_nothing(&space, &url).await;
     a_killed_pod_costs_nothing(&space, &url).await;
     a_broken_login_is_mended(&space, &url).await;
+}
+
+/// `restricted` is enforced, and has nothing to say.
+async fn nothing_is_warned_of(space: &Space) {
+    let labels = json!({ "app": "careless" });
+    let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": [{ "name": "careless", "image": "example.com/careless:1" }] } });
+    let careless = json!({ "selector": { "matchLabels": labels }, "template": pod });
+    assert_eq!(warned(space, "Deployment", &careless).await.len(), 1, "a careless pod is warned of");
+    let warnings = warnings(space).await;
+    println!("warned of {} times", warnings.len());
+    assert_eq!(warnings, [""; 0]);
 }
 
 fn a_row_through_the_gateway(url: &str) {

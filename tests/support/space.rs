@@ -27,7 +27,7 @@ impl Space {
     /// A fresh namespace. It is left to the end of the cluster: to delete it would keep the API server from the tests that run.
     pub async fn new(client: &Client, stem: &str) -> Self {
         let namespace: Namespace = serde_json::from_value(
-            json!({ "metadata": { "generateName": format!("{stem}-"), "labels": { "pod-security.kubernetes.io/enforce": "restricted" } } }),
+            json!({ "metadata": { "generateName": format!("{stem}-"), "labels": { "pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted" } } }),
         )
         .unwrap();
         let made = Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace can be made");
