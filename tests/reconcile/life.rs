@@ -165,11 +165,7 @@ async fn the_second_operator_takes_over_when_the_first_is_gone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_ends_gives_the_lease_back_and_who_loses_it_ends() {
-    let Some(mut world) = World::without_operator("lease").await else { return };
-    world.options.lease_namespace = Some(world.space.name.clone());
-    world.options.identity = "first".into();
-    world.start();
-    world.space.eventually("the first leads", async || holder(&world.space).await.as_deref() == Some("first")).await;
+    let Some(mut world) = led("lease").await else { return };
     world.operator.take().unwrap().stop().await;
     assert_eq!(holder(&world.space).await, None, "the next one need not wait");
 
@@ -184,15 +180,21 @@ async fn who_ends_gives_the_lease_back_and_who_loses_it_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cannot_renew_the_lease_ends() {
-    let Some(mut world) = World::without_operator("mute").await else { return };
-    world.options.lease_namespace = Some(world.space.name.clone());
-    world.options.identity = "first".into();
-    world.start();
-    world.space.eventually("the first leads", async || holder(&world.space).await.as_deref() == Some("first")).await;
+    let Some(mut world) = led("mute").await else { return };
     let lease = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/microapp", world.space.name);
     world.wire.answer(&lease, Some("not a Lease".into()));
     // Two thirds of its term, and what it had begun.
     world.operator.as_mut().unwrap().ended(Duration::from_secs(60)).await;
+}
+
+/// A world whose operator, `first`, leads.
+async fn led(stem: &str) -> Option<World> {
+    let mut world = World::without_operator(stem).await?;
+    world.options.lease_namespace = Some(world.space.name.clone());
+    world.options.identity = "first".into();
+    world.start();
+    world.space.eventually("the first leads", async || holder(&world.space).await.as_deref() == Some("first")).await;
+    Some(world)
 }
 
 /// Who leads.
