@@ -31,6 +31,18 @@ fn a_sound_application_is_counted() {
 }
 
 #[test]
+fn what_editors_and_other_tools_write_is_read_as_kubectl_reads_it() {
+    let sound = app("  services: [{ name: web, image: 'web:1', protocol: None }]\n");
+    let list = format!("kind: List\nitems:\n- {}", sound.replace('\n', "\n  "));
+    for input in [format!("\u{feff}{sound}"), list, sound.replace('\n', "\r\n")] {
+        let (code, out, err) = check(&input, &[]);
+        assert_eq!((code, out.as_str()), (0, "stdin: MicroserviceApp shop: valid (1 service, 0 components)\n"), "{err}");
+    }
+    let (code, out, err) = check(&app("  services: [{ name: web, image: 'web:1', protocol: None, env: [{ name: A, value: 1__0 }] }]\n"), &[]);
+    assert!(code == 1 && out.contains("spec.services[0].env[0].value: must be of type string, not number"), "{out}{err}");
+}
+
+#[test]
 fn mistakes_stand_with_line_and_path_in_the_order_of_the_file() {
     let (code, out, _) = check(&app("  services:\n  - name: web\n    image: web:1\n    protocol: None\n    prot: 80\n  databse: {}\n"), &[]);
     let expected = "stdin:9: spec.services[0].prot: unknown field; did you mean `port`?\n\

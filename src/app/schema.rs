@@ -21,6 +21,9 @@ pub const RULE_BROKEN: &str = "RuleBroken";
 /// As long as there is one of these, the server does not look at rules: they may rely on the schema.
 const BLOCKING: [&str; 5] = [REQUIRED, NOT_SUPPORTED, TYPE_INVALID, TOO_LONG, TOO_MANY];
 
+/// So many unknown fields are compared with the known ones: beyond that it is hardly a slip of the pen.
+const EXPLAINED: usize = 100;
+
 /// Judges resources by the definition of this release.
 pub struct Checker {
     schema: Value,
@@ -78,7 +81,11 @@ fn prune(schema: &Value, value: &mut Value, path: &str, problems: &mut Vec<Probl
             fields.retain(|name, child| {
                 let known = field(schema, name);
                 if known.is_none() && !open(schema) {
-                    problems.push(unknown(schema, name, path));
+                    problems.push(if problems.len() < EXPLAINED {
+                        unknown(schema, name, path)
+                    } else {
+                        Problem::new(join(path, name), UNKNOWN_FIELD, "unknown field")
+                    });
                 }
                 known.is_some_and(|schema| {
                     prune(schema, child, &join(path, name), problems);

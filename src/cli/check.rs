@@ -98,10 +98,8 @@ fn judge(checker: &Checker, document: &Document, file: &str) -> Verdict {
         errors.push(Problem::new("apiVersion", "UnknownVersion", format!("must be '{API_VERSION}'")));
     }
     let mut noted = vec![];
-    hints::nulls(&document.value["spec"], "spec", &mut noted);
-    if let Some(meant) = &document.meant {
-        hints::misread(&document.value["spec"], &meant["spec"], "spec", &mut noted);
-    }
+    hints::nulls(&document.value["spec"], &mut "spec".to_owned(), &mut noted);
+    noted.extend(hints::misread(document.surprises()));
     match serde_json::from_value::<MicroserviceApp>(sent) {
         Ok(app) => {
             errors.extend(problems::problems(&app));

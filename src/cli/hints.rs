@@ -9,34 +9,45 @@ use crate::kit::problem::Problem;
 /// The blocks of the specification that are components.
 pub const COMPONENTS: [&str; 3] = ["gateway", "registry", "database"];
 
+/// As many forgotten values as are told.
+const NULLS: usize = 100;
+
 /// Fields whose value was forgotten: the API server takes them for absent.
-pub fn nulls(value: &Value, path: &str, hints: &mut Vec<Problem>) {
+pub fn nulls(value: &Value, path: &mut String, hints: &mut Vec<Problem>) {
+    let begin = path.len();
     match value {
+        _ if hints.len() >= NULLS => {}
         Value::Null => {
             let field = path.rsplit('.').next().unwrap_or(path);
             let value = if COMPONENTS.contains(&field) { format!("`{field}: {{}}`") } else { "a value".to_owned() };
             let remedy = format!("is null, which means absent; write {value}, or remove it");
-            hints.push(Problem::new(path, "Null", remedy));
+            hints.push(Problem::new(path.as_str(), "Null", remedy));
         }
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| nulls(item, &format!("{path}[{i}]"), hints)),
-        Value::Object(fields) => fields.iter().for_each(|(name, child)| nulls(child, &format!("{path}.{name}"), hints)),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push_str(&format!("[{index}]"));
+                nulls(item, path, hints);
+                path.truncate(begin);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, child) in fields {
+                path.push('.');
+                path.push_str(name);
+                nulls(child, path, hints);
+                path.truncate(begin);
+            }
+        }
         _ => {}
     }
 }
 
-/// Plain scalars that Kubernetes reads as something else than people mean: `sent` is what it reads, `meant` what a reader of YAML 1.2 does.
-pub fn misread(sent: &Value, meant: &Value, path: &str, hints: &mut Vec<Problem>) {
-    match (sent, meant) {
-        (Value::Bool(_) | Value::Number(_), Value::String(text)) => {
-            hints.push(Problem::new(path, "Misread", format!("is read as {sent}, not as the text '{text}'; put it in quotes if the text is meant")));
-        }
-        (Value::Array(sent), Value::Array(meant)) => sent.iter().zip(meant).enumerate().for_each(|(i, (s, m))| misread(s, m, &format!("{path}[{i}]"), hints)),
-        (Value::Object(sent), Value::Object(meant)) => {
-            let both = sent.iter().filter_map(|(name, value)| Some((name, value, meant.get(name)?)));
-            both.for_each(|(name, s, m)| misread(s, m, &format!("{path}.{name}"), hints));
-        }
-        _ => {}
-    }
+/// Plain scalars of the specification that are sent as something else than people mean: path, what is sent, the text.
+pub fn misread(surprises: Vec<(String, Value, String)>) -> Vec<Problem> {
+    let hint = |(path, sent, text): (String, Value, String)| {
+        Problem::new(path, "Misread", format!("is read as {sent}, not as the text '{text}'; put it in quotes if the text is meant"))
+    };
+    surprises.into_iter().filter(|(path, ..)| path.starts_with("spec.")).map(hint).collect()
 }
 
 /// What the specification says and hardly means.
@@ -79,9 +90,9 @@ mod tests {
     use super::{floating, misread};
 
     #[test]
-    fn a_plain_yes_is_told_and_a_quoted_one_is_not() {
-        let mut hints = vec![];
-        misread(&json!({"env": [{"value": true}, {"value": "yes"}]}), &json!({"env": [{"value": "yes"}, {"value": "yes"}]}), "spec", &mut hints);
+    fn a_plain_yes_is_told_where_it_is_specified() {
+        let surprise = |path: &str| (path.to_owned(), json!(true), "yes".to_owned());
+        let hints = misread(vec![surprise("metadata.labels.a"), surprise("spec.env[0].value")]);
         assert_eq!(hints.iter().map(|h| h.path.as_str()).collect::<Vec<_>>(), ["spec.env[0].value"]);
     }
 
