@@ -153,7 +153,9 @@ fn names_are_unique_and_legal() {
         };
         let name = &object.name;
         let legal = name.len() <= limit && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.ends_with(|c: char| c.is_ascii_alphanumeric());
-        ensure(legal && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), || "not a name".into())?;
+        // An account's name ends as nobody else's does.
+        let stem = if object.kind.kind == "ServiceAccount" { name.strip_suffix(".microapp").unwrap_or("?") } else { name };
+        ensure(legal && stem.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), || "not a name".into())?;
         ensure(object.body["metadata"]["name"] == name.as_str() && object.body["metadata"]["namespace"] == "acme", || "not where it should be".into())?;
         ensure(name.contains(case.app.metadata.name.as_deref().unwrap()), || "does not carry the application's name".into())
     });
@@ -237,6 +239,7 @@ fn pods_get_an_account_of_their_own_and_no_token() {
         ensure(case.objects.iter().any(|o| o.kind.kind == "ServiceAccount" && o.name == account && o.body["automountServiceAccountToken"] == false), || {
             format!("account '{account}'")
         })?;
+        ensure(account.ends_with(".microapp"), || format!("'{account}' may be somebody else's"))?;
         ensure(pod["automountServiceAccountToken"] == false && pod["enableServiceLinks"] == false, || "gets a token or service links".into())
     });
 }

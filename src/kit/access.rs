@@ -13,9 +13,18 @@ use super::{objects::Objects, scope::Scope};
 /// Where client libraries look for a token.
 pub const TOKEN_FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Adds a ServiceAccount, and for an agent the Role and RoleBinding that allow `rules` within the namespace.
+/// Ends the name of every account of ours. Nobody else's ends so: whoever writes workloads in our name becomes no account that was there before.
+const ACCOUNT_SUFFIX: &str = ".microapp";
+
+/// Name of a workload's ServiceAccount.
+pub fn account_name(workload: &str) -> String {
+    format!("{workload}{ACCOUNT_SUFFIX}")
+}
+
+/// Adds a workload's ServiceAccount, and for an agent the Role and RoleBinding that allow `rules` within the namespace.
 pub fn account(scope: &Scope<'_>, name: &str, part: &str, rules: Vec<PolicyRule>, out: &mut Objects) {
-    out.push(part, &ServiceAccount { metadata: scope.meta(name.into(), part), automount_service_account_token: Some(false), ..Default::default() });
+    let account = account_name(name);
+    out.push(part, &ServiceAccount { metadata: scope.meta(account.clone(), part), automount_service_account_token: Some(false), ..Default::default() });
     if rules.is_empty() {
         return;
     }
@@ -25,7 +34,7 @@ pub fn account(scope: &Scope<'_>, name: &str, part: &str, rules: Vec<PolicyRule>
         &RoleBinding {
             metadata: scope.meta(name.into(), part),
             role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".into(), kind: "Role".into(), name: name.into() },
-            subjects: Some(vec![Subject { kind: "ServiceAccount".into(), name: name.into(), namespace: Some(scope.namespace.into()), ..Default::default() }]),
+            subjects: Some(vec![Subject { kind: "ServiceAccount".into(), name: account, namespace: Some(scope.namespace.into()), ..Default::default() }]),
         },
     );
 }

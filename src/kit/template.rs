@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta};
 
 use super::{
-    digest,
+    access, digest,
     fields::Resources,
     observed, pod,
     scope::Scope,
@@ -60,7 +60,7 @@ impl Workload {
             container
         });
         PodSpec {
-            service_account_name: Some(self.name.clone()),
+            service_account_name: Some(access::account_name(&self.name)),
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             security_context: Some(pod::pod_security(self.user)),

@@ -11,7 +11,7 @@ while sleep 1; do
 	digest=$(printf %s "$plan" | sha256sum | cut -c1-16)
 	proofs=$(grep -oE '\{"service":[^}]*\}' <<<"$plan" |
 		sed -E 's/.*"service":"([^"]*)","username":"([^"]*)","secret":"([^"]*)".*/{"service":"\1","component":"database","secret":"\3","proved":true,"identity":"\2","reason":"LoggedIn","message":"simulated"}/' | paste -sd,)
-	kube "$1" "$2" apply --server-side --force-conflicts --validate=false --field-manager microapp-provisioner --as "system:serviceaccount:$2:$3-provisioner" -f - <<-JSON && answered=$plan
+	kube "$1" "$2" apply --server-side --force-conflicts --validate=false --field-manager microapp-provisioner --as "system:serviceaccount:$2:$3-provisioner.microapp" -f - <<-JSON && answered=$plan
 		{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "$3-provisioner-report"},
 		 "data": {"report.json": "$(printf '{"plan":"%s","proofs":[%s]}' "$digest" "$proofs" | sed 's/"/\\"/g')"}}
 	JSON

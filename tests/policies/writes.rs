@@ -45,6 +45,9 @@ fn templates() -> Vec<(&'static str, &'static str, Value)> {
         ("nodeName", "/nodeName", json!("simulated-1")),
         ("serviceAccountName", "/serviceAccountName", json!("default")),
         ("serviceAccountName", "/serviceAccountName", json!("shop-gateway")),
+        ("serviceAccountName", "/serviceAccountName", json!("shop-gateway.microapp")),
+        ("serviceAccountName", "/serviceAccountName", json!("shop--orders")),
+        ("serviceAccountName", "/serviceAccountName", json!("shop-database")),
         ("serviceAccountName", "/serviceAccountName", Value::Null),
         ("automountServiceAccountToken", "/automountServiceAccountToken", json!(true)),
         ("automountServiceAccountToken", "/automountServiceAccountToken", Value::Null),
@@ -129,7 +132,7 @@ fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
     let binding = built("RoleBinding", "shop-gateway");
     let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s" }, "type": "Opaque", "immutable": true });
     let service = built("Service", "shop-gateway");
-    let account = built("ServiceAccount", "shop-gateway");
+    let account = built("ServiceAccount", "shop-gateway.microapp");
     let rule = |group: &str, resource: &str, verb: &str| json!([{ "apiGroups": [group], "resources": [resource], "verbs": [verb] }]);
     vec![
         ("operator-roles", "nothing else", role.clone(), "/rules", rule("", "configmaps", "patch")),
@@ -148,13 +151,14 @@ fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
             json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "microapp" }),
         ),
         ("operator-rolebindings", "own name and namespace", binding.clone(), "/subjects/0/name", json!("default")),
+        ("operator-rolebindings", "own name and namespace", binding.clone(), "/subjects/0/name", json!("shop-gateway")),
         ("operator-rolebindings", "own name and namespace", binding.clone(), "/subjects/0/namespace", json!("default")),
         (
             "operator-rolebindings",
             "own name and namespace",
             binding.clone(),
             "/subjects/0",
-            json!({ "kind": "User", "name": "shop-gateway", "apiGroup": "rbac.authorization.k8s.io" }),
+            json!({ "kind": "User", "name": "shop-gateway.microapp", "apiGroup": "rbac.authorization.k8s.io" }),
         ),
         (
             "operator-rolebindings",
@@ -179,6 +183,7 @@ fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
         ("operator-secrets", "immutable", secret, "/immutable", Value::Null),
         ("operator-services", "ExternalName", service.clone(), "/spec", json!({ "type": "ExternalName", "externalName": "example.test" })),
         ("operator-services", "externalIPs", service, "/spec/externalIPs", json!(["192.0.2.9"])),
+        ("operator-accounts", "ends in .microapp", account.clone(), "/metadata/name", json!("jenkins")),
         ("operator-accounts", "automountServiceAccountToken", account.clone(), "/automountServiceAccountToken", json!(true)),
         ("operator-accounts", "automountServiceAccountToken", account.clone(), "/automountServiceAccountToken", Value::Null),
         ("operator-accounts", "Secrets", account, "/secrets", json!([{ "name": "any" }])),

@@ -64,7 +64,7 @@ async fn what_is_deleted_comes_back() {
 async fn what_is_changed_comes_back() {
     let Some(world) = ready("changed").await else { return };
     let changes = [
-        ("ServiceAccount/shop-gateway", json!({ "automountServiceAccountToken": true })),
+        ("ServiceAccount/shop-gateway.microapp", json!({ "automountServiceAccountToken": true })),
         ("Role/shop-gateway", json!({ "rules": [] })),
         ("RoleBinding/shop-gateway", json!({ "subjects": [] })),
         ("ControllerRevision/shop-database-data", json!({ "revision": 7 })),
@@ -113,7 +113,7 @@ async fn what_others_add_stays() {
         ("Service/shop-gateway", json!({ "spec": { "sessionAffinity": "ClientIP" } })),
         ("Deployment/shop--web", json!({ "spec": { "minReadySeconds": 1 } })),
         ("StatefulSet/shop-database", json!({ "metadata": { "labels": { "acme.example/team": "data" } } })),
-        ("ServiceAccount/shop--web", json!({ "metadata": { "annotations": { "acme.example/role": "reader" } } })),
+        ("ServiceAccount/shop--web.microapp", json!({ "metadata": { "annotations": { "acme.example/role": "reader" } } })),
         ("PersistentVolumeClaim/data-shop-database-0", json!({ "metadata": { "finalizers": ["acme.example/backup"] } })),
     ];
     for (id, addition) in &additions {

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 const DELETED: [&str; 8] = [
-    "ServiceAccount/shop--web",
+    "ServiceAccount/shop--web.microapp",
     "Role/shop-gateway",
     "RoleBinding/shop-gateway",
     "ConfigMap/shop-gateway",

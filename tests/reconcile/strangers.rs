@@ -92,7 +92,7 @@ macro_rules! left_alone {
 const WORKLOADS: [&str; 4] = ["shop-gateway", "shop-provisioner", "shop--web", "shop--orders"];
 
 left_alone! {
-    service_accounts: "ServiceAccount", ["shop-gateway", "shop-provisioner", "shop--web", "shop--orders", "shop-database"];
+    service_accounts: "ServiceAccount", ["shop-gateway.microapp", "shop-provisioner.microapp", "shop--web.microapp", "shop--orders.microapp", "shop-database.microapp"];
     roles: "Role", ["shop-gateway", "shop-provisioner"];
     role_bindings: "RoleBinding", ["shop-gateway", "shop-provisioner"];
     anchors: "ControllerRevision", ["shop-database-data"];
