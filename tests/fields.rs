@@ -156,7 +156,7 @@ fn fields_of_routes_arrive_and_strangers_are_kept_out() {
             ("/routes/0/route/prefix_rewrite", json!("/index.html")),
             ("/routes/0/route/timeout", json!("0s")),
             ("/routes/0/route/retry_policy/num_retries", json!(3)),
-            ("/routes/1/match", json!({ "path_separated_prefix": "/a%20b/c;d=1/~x/:id/@y/{z}" })),
+            ("/routes/1/match", json!({ "path_separated_prefix": "/a%20b/c;d=1/~x/:id/@y/$z" })),
             ("/routes/1/route/timeout", json!("30s")),
             ("/routes/2/match", json!({ "prefix": "/" })),
         ],

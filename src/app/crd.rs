@@ -5,6 +5,7 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use super::MicroserviceApp;
+use crate::kit::forms::{TOLERATION, TOLERATION_TEXT};
 
 /// Bounds of what has none of its own. Every string, list and map is bounded, so that the cost of every rule can be estimated and nobody fills the store.
 const TEXT: u64 = 1024;
@@ -74,6 +75,9 @@ fn tidy(schema: &mut Value, foreign: bool) {
             let theirs = !foreign && FOREIGN.contains(&name.as_str());
             let description = theirs.then(|| child.get("description").cloned()).flatten();
             tidy(child, foreign || theirs);
+            if foreign || theirs {
+                judge(name, child);
+            }
             if let Some(text) = description {
                 child["description"] = text;
             }
@@ -83,6 +87,18 @@ fn tidy(schema: &mut Value, foreign: bool) {
         if let Some(child) = node.get_mut(key) {
             tidy(child, foreign);
         }
+    }
+}
+
+/// What Kubernetes refuses of its own types, which their schema does not say.
+fn judge(name: &str, field: &mut Value) {
+    match name {
+        "tolerations" => field["items"]["x-kubernetes-validations"] = json!([{ "rule": TOLERATION, "message": TOLERATION_TEXT }]),
+        "operator" => field["pattern"] = "^(|In|NotIn|Exists|DoesNotExist|Gt|Lt|Equal)$".into(),
+        "effect" => field["pattern"] = "^(|NoSchedule|PreferNoSchedule|NoExecute)$".into(),
+        "topologyKey" => field["minLength"] = 1.into(),
+        "weight" => (field["minimum"], field["maximum"]) = (1.into(), 100.into()),
+        _ => {}
     }
 }
 

@@ -52,10 +52,28 @@ impl Checker {
         walk(&self.schema, &app, "", &mut problems);
         if !problems.iter().any(|p| BLOCKING.contains(&p.reason)) {
             let broken = self.validator.validate_compiled(&self.rules, &app, None).err();
-            problems.extend(broken.into_iter().flatten().map(|e| Problem::new(e.field_path.trim_start_matches('.'), RULE_BROKEN, e.message)));
+            problems.extend(broken.into_iter().flatten().map(|e| Problem::new(path_of(&self.schema, &e.field_path), RULE_BROKEN, e.message)));
         }
         (app, problems)
     }
+}
+
+/// The path of a broken rule as the server writes it: with brackets around the keys of maps, whose values are plain.
+fn path_of(schema: &Value, path: &str) -> String {
+    let (mut node, mut rest, mut written) = (schema, path.trim_start_matches('.'), String::new());
+    while !rest.is_empty() {
+        let end = rest.find(['.', '[']).unwrap_or(rest.len());
+        if let Some((index, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            written += &format!("[{}]", index.trim_matches('\''));
+            (node, rest) = (&node["items"], after.trim_start_matches('.'));
+        } else if node["additionalProperties"].is_object() {
+            return format!("{written}[{rest}]");
+        } else {
+            written = join(&written, &rest[..end]);
+            (node, rest) = (&node["properties"][&rest[..end]], rest[end..].trim_start_matches('.'));
+        }
+    }
+    written
 }
 
 /// What the server knows of metadata; a definition does not repeat it.

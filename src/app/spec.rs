@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::status::Status;
 use crate::components::{database::Database, gateway::Gateway, registry::Registry, services::Service};
-use crate::kit::fields::{LABEL_VALUES, LABEL_VALUES_TEXT, NamedRef, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS, QUALIFIED_KEYS_TEXT};
+use crate::kit::fields::NamedRef;
+use crate::kit::forms::{self, CONFINED, CONFINED_TEXT, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT, REGISTRY_TEXT};
 
 /// A microservice application: your services and the components that they use, wired together and kept so.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -58,14 +59,15 @@ pub struct MicroserviceAppSpec {
     pub progress_deadline_seconds: Option<i32>,
     /// Labels for every object and pod of the application. They are never part of selectors.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16, "additionalProperties" = { "type": "string", "maxLength": 63 }))]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = forms::label_value()))]
     #[x_kube(validation = Rule::new("self.all(k, !k.matches('^([^/]*[.])?(microapp[.]dev|kubernetes[.]io|k8s[.]io)/'))").message("keys of microapp.dev, kubernetes.io and k8s.io may not be set; use a domain of your own, or none"))]
-    #[x_kube(validation = Rule::new(QUALIFIED_KEYS).message(QUALIFIED_KEYS_TEXT), validation = Rule::new(LABEL_VALUES).message(LABEL_VALUES_TEXT))]
+    #[x_kube(validation = Rule::new(forms::qualified_keys()).message(QUALIFIED_KEYS_TEXT))]
     pub labels: BTreeMap<String, String>,
     /// Annotations for every pod and for the objects that expose the gateway.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
-    #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(QUALIFIED_KEYS).message(QUALIFIED_KEYS_TEXT))]
+    #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(CONFINED).message(CONFINED_TEXT))]
+    #[x_kube(validation = Rule::new(forms::qualified_keys()).message(QUALIFIED_KEYS_TEXT))]
     pub annotations: BTreeMap<String, String>,
     /// Where images come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,8 +118,8 @@ pub enum Reconciliation {
 pub struct Images {
     /// A mirror that the components' images are taken from: `registry.corp.example/mirror` stands before their paths. Images of your services are taken as you wrote them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9][-a-z0-9._]*)*$')").message("`registry` must be a host with an optional port and path, such as 'registry.corp.example/mirror', without 'https://'"))]
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(validation = Rule::new(forms::registry()).message(REGISTRY_TEXT))]
     pub registry: Option<String>,
     /// `IfNotPresent`, `Always` or `Never`, for all pods. Default: Kubernetes' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,27 +8,7 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// Whether every key of a map can be the key of a label or of an annotation.
-pub const QUALIFIED_KEYS: &str = "self.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))";
-pub const QUALIFIED_KEYS_TEXT: &str =
-    "keys must be names of at most 63 characters of A-Z, a-z, 0-9, '-', '_' and '.', optionally behind a domain and '/', such as 'acme.dev/team'";
-/// Whether a map of annotations leaves ours alone.
-pub const OWN_ANNOTATIONS: &str = "self.all(k, !k.matches('^([^/]*[.])?microapp[.]dev/'))";
-pub const OWN_ANNOTATIONS_TEXT: &str = "keys of microapp.dev may not be set; they are the operator's own";
-/// Whether every value of a map can be the value of a label.
-pub const LABEL_VALUES: &str = "self.all(k, self[k].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'))";
-pub const LABEL_VALUES_TEXT: &str = "values must be at most 63 characters of A-Z, a-z, 0-9, '-', '_' and '.', beginning and ending with a letter or digit";
-/// What the name of a host looks like, perhaps with a star as its first label.
-pub const HOST_NAME: &str = "^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
-/// Whether a text can be the path of a request.
-pub const REQUEST_PATH: &str = "self.matches('^/[!-\"$->@-~]*$')";
-/// Whether a text can be the reference of an image.
-pub const IMAGE: &str = "self.matches('^[a-z0-9][!-~]*$')";
-pub const IMAGE_TEXT: &str = "`image` must be a reference such as 'ghcr.io/acme/shop:1.2.0': printable characters without blanks, beginning with a-z or 0-9";
-const QUANTITIES: &str = "self.all(k, isQuantity(string(self[k])) && quantity(string(self[k])).compareTo(quantity('0')) >= 0)";
-const QUANTITIES_TEXT: &str = "values must be quantities of 0 or more, such as '250m' or '512Mi'";
-const RESOURCE_KEYS: &str = "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.matches('^[-a-z0-9.]+/[-A-Za-z0-9_.]+$'))";
-const RESOURCE_KEYS_TEXT: &str = "keys must be 'cpu', 'memory', 'ephemeral-storage' or a name with a domain, such as 'nvidia.com/gpu'";
+use super::forms::{self, DATA_KEY, DATA_KEY_TEXT, DEVICES, DEVICES_TEXT, IMAGE_TEXT, OBJECT_NAME, OBJECT_NAME_TEXT, QUALIFIED_KEYS_TEXT, RESOURCES_TEXT};
 
 /// A number or a string, as Kubernetes writes quantities (`1`, `"500m"`, `20Gi`) and versions (`18`, `"18.6"`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,41 +46,48 @@ impl JsonSchema for IntOrText {
 }
 
 /// An object of the same namespace, by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NamedRef {
     /// Its name, in the namespace of the application.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(OBJECT_NAME).message(OBJECT_NAME_TEXT))]
     pub name: String,
 }
 
 /// One key of a Secret or ConfigMap of the same namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRef {
     /// Name of the Secret or ConfigMap, in the namespace of the application.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(OBJECT_NAME).message(OBJECT_NAME_TEXT))]
     pub name: String,
     /// The key whose value is taken.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(DATA_KEY).message(DATA_KEY_TEXT))]
     pub key: String,
 }
+
+const ABOVE: &str = "`requests` must be less than or equal to `limits`";
 
 /// CPU and memory of each pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || !isQuantity(string(self.requests[k])) || !isQuantity(string(self.limits[k])) || quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)")
-    .message("`requests` must be less than or equal to `limits`"))]
+#[x_kube(validation = Rule::new(forms::within_limits("cpu")).message(ABOVE).field_path(".requests['cpu']"))]
+#[x_kube(validation = Rule::new(forms::within_limits("memory")).message(ABOVE).field_path(".requests['memory']"))]
+#[x_kube(validation = Rule::new(forms::within_limits("ephemeral-storage")).message(ABOVE).field_path(".requests['ephemeral-storage']"))]
+#[x_kube(validation = Rule::new(DEVICES).message(DEVICES_TEXT))]
 pub struct Resources {
     /// What the scheduler reserves for each pod, such as `cpu: 250m` and `memory: 512Mi`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8))]
-    #[x_kube(validation = Rule::new(QUANTITIES).message(QUANTITIES_TEXT), validation = Rule::new(RESOURCE_KEYS).message(RESOURCE_KEYS_TEXT))]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = forms::quantity()))]
+    #[x_kube(validation = Rule::new(forms::resources()).message(RESOURCES_TEXT))]
     pub requests: BTreeMap<String, IntOrText>,
     /// What a pod may use at most. A pod over its memory limit is ended and started again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8))]
-    #[x_kube(validation = Rule::new(QUANTITIES).message(QUANTITIES_TEXT), validation = Rule::new(RESOURCE_KEYS).message(RESOURCE_KEYS_TEXT))]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = forms::quantity()))]
+    #[x_kube(validation = Rule::new(forms::resources()).message(RESOURCES_TEXT))]
     pub limits: BTreeMap<String, IntOrText>,
 }
 
@@ -122,7 +109,7 @@ pub struct Storage {
     /// StorageClass of the volume. Default: the cluster's default class. It may not change while the volume exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("`className` must be the name of a StorageClass: a-z, 0-9, '-' and '.'"))]
+    #[x_kube(validation = Rule::new(OBJECT_NAME).message(OBJECT_NAME_TEXT))]
     pub class_name: Option<String>,
 }
 
@@ -132,8 +119,8 @@ pub struct Storage {
 pub struct Scheduling {
     /// Labels that a node must have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16, "additionalProperties" = { "type": "string", "maxLength": 63 }))]
-    #[x_kube(validation = Rule::new(QUALIFIED_KEYS).message(QUALIFIED_KEYS_TEXT), validation = Rule::new(LABEL_VALUES).message(LABEL_VALUES_TEXT))]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = forms::label_value()))]
+    #[x_kube(validation = Rule::new(forms::qualified_keys()).message(QUALIFIED_KEYS_TEXT))]
     pub node_selector: BTreeMap<String, String>,
     /// Taints of nodes that the pods tolerate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -145,6 +132,7 @@ pub struct Scheduling {
     /// PriorityClass of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(OBJECT_NAME).message(OBJECT_NAME_TEXT))]
     pub priority_class_name: Option<String>,
 }
 
@@ -155,7 +143,7 @@ pub struct Runtime {
     /// Image to run instead of the tested default. Give a full reference; a digest is best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = Rule::new(IMAGE).message(IMAGE_TEXT))]
+    #[x_kube(validation = Rule::new(forms::image()).message(IMAGE_TEXT))]
     pub image: Option<String>,
     /// CPU and memory of each pod. Default: small requests and no limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ pub mod binding;
 pub mod credentials;
 pub mod digest;
 pub mod fields;
+pub mod forms;
 pub mod images;
 pub mod objects;
 pub mod observed;

@@ -55,6 +55,10 @@ fn step<'a, 'p>(node: &'a Node, path: &'p str) -> Option<(&'a Rc<Node>, u64, &'p
             let item = items.get(index.parse::<usize>().ok()?)?;
             Some((item, item.line, rest))
         }
+        Content::Fields(fields) if path.starts_with('[') => {
+            let end = path.rfind(']').filter(|end| *end > 0)?;
+            fields.get(&path[1..end]).map(|field| (&field.node, field.line, &path[end + 1..]))
+        }
         Content::Fields(fields) => {
             let ends = [path.len()].into_iter().chain(path.rmatch_indices(['.', '[']).map(|(at, _)| at));
             ends.filter(|end| *end > 0).find_map(|end| fields.get(&path[..end]).map(|field| (&field.node, field.line, &path[end..])))

@@ -25,6 +25,7 @@ fn fields_know_their_lines_and_missing_ones_those_around_them() {
     assert_eq!(line(text, "spec.services[1].name"), Some(6));
     assert_eq!(line(text, "spec.services[1].image"), Some(6));
     assert_eq!(line(text, "spec.labels.acme.dev/a"), Some(8));
+    assert_eq!(line(text, "spec.labels[acme.dev/a]"), Some(8));
     assert_eq!(line(text, "spec.services[9]"), Some(2));
     assert_eq!(line(&format!("---\n---\n# one\n{text}"), "spec.services[1].name"), Some(9));
 }

@@ -6,7 +6,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::fields::{HOST_NAME, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS, QUALIFIED_KEYS_TEXT, Runtime};
+use crate::kit::fields::Runtime;
+use crate::kit::forms::{self, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT};
 
 /// The one entry of the application: it routes requests to services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -17,14 +18,13 @@ pub struct Gateway {
     pub exposure: Option<Exposure>,
     /// Host names that it answers to. Default: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
+    #[schemars(length(max = 16), extend("items" = forms::host_name()))]
     #[x_kube(validation = Rule::new("self.all(h, self.exists_one(g, g == h))").message(Message::Expression("strings.quote(self.filter(h, !self.exists_one(g, g == h))[0]) + ' stands in `hosts` more than once'".into())))]
-    #[x_kube(validation = Rule::new(format!("self.all(h, h.matches('{HOST_NAME}'))")).message(Message::Expression(format!("strings.quote(self.filter(h, !h.matches('{HOST_NAME}'))[0]) + \" must be a host name such as 'shop.example.com' or '*.example.com', in lower case, without port or path\""))))]
     pub hosts: Vec<String>,
     /// Annotations of the Service that exposes it, such as those that a cloud's load balancer reads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
-    #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(QUALIFIED_KEYS).message(QUALIFIED_KEYS_TEXT))]
+    #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(forms::qualified_keys()).message(QUALIFIED_KEYS_TEXT))]
     pub annotations: BTreeMap<String, String>,
     /// How many pods. Default: 1, or 2 when `availability` is `HighlyAvailable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::fields::{HOST_NAME, IMAGE, IMAGE_TEXT, KeyRef, NamedRef, REQUEST_PATH, Resources, Scheduling};
+use crate::kit::fields::{KeyRef, NamedRef, Resources, Scheduling};
+use crate::kit::forms::{self, IMAGE_TEXT, REQUEST_PATH, REQUEST_PATH_TEXT, ROUTE_PATH_TEXT, VARIABLE, VARIABLE_TEXT};
 
 /// The port a service listens on when nothing else is said.
 pub const DEFAULT_PORT: i32 = 8080;
@@ -26,7 +27,7 @@ pub struct Service {
     pub name: String,
     /// The image to run. Give a full reference; a digest is best.
     #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = Rule::new(IMAGE).message(IMAGE_TEXT))]
+    #[x_kube(validation = Rule::new(forms::image()).message(IMAGE_TEXT))]
     pub image: String,
     /// The port that it listens on; injected as `PORT`. Default: 8080.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,20 +159,19 @@ pub struct ExtraPort {
 pub struct Route {
     /// Path of the request, beginning with `/`. `/api/orders` means itself and what stands below it.
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new(REQUEST_PATH).message("`path` must begin with '/' and may not contain '?', '#', blanks or characters that need %-encoding"))]
+    #[x_kube(validation = Rule::new(REQUEST_PATH).message(ROUTE_PATH_TEXT))]
     pub path: String,
     /// `Prefix` (default) or `Exact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#match: Option<PathMatch>,
     /// Host names that it answers to, each one of `gateway.hosts`. Default: all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 253), regex(pattern = HOST_NAME)))]
-    // a rule for every host of every route would cost too much
+    #[schemars(length(max = 16), extend("items" = forms::host_pattern()))]
     pub hosts: Vec<String>,
     /// What replaces `path` before the service sees the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new(REQUEST_PATH).message("`rewrite` must begin with '/' and may not contain '?', '#', blanks or characters that need %-encoding"))]
+    #[x_kube(validation = Rule::new(REQUEST_PATH).message(ROUTE_PATH_TEXT))]
     pub rewrite: Option<String>,
     /// Seconds until the gateway gives up with 504. Default: 30. 0 means never, for streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,7 +195,7 @@ pub struct Use {
     pub component: UsedComponent,
     /// Name of the database inside the server. Default: the service's name. Two services may name the same. It is kept when the service is renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 24))]
+    #[schemars(length(min = 1, max = 55))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9]*([-_][a-z0-9]+)*$')").message("`databaseName` must be made of a-z, 0-9 and single '-' or '_', and begin with a letter"))]
     pub database_name: Option<String>,
     /// `ReadWrite` (default) or `ReadOnly`.
@@ -249,12 +249,12 @@ pub struct Health {
     /// Path on `port` that answers 200 when the service can take requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new(REQUEST_PATH).message("`readinessPath` must begin with '/' and may not contain '?', '#', blanks or characters that need %-encoding"))]
+    #[x_kube(validation = Rule::new(REQUEST_PATH).message(REQUEST_PATH_TEXT))]
     pub readiness_path: Option<String>,
     /// Path on `port` that answers 200 unless the service must be restarted. Default: it is restarted only when it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new(REQUEST_PATH).message("`livenessPath` must begin with '/' and may not contain '?', '#', blanks or characters that need %-encoding"))]
+    #[x_kube(validation = Rule::new(REQUEST_PATH).message(REQUEST_PATH_TEXT))]
     pub liveness_path: Option<String>,
     /// Seconds that a start may take before the pod is restarted. Default: 120.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -277,7 +277,7 @@ pub enum Probe {
 pub struct Variable {
     /// Its name.
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[!-<>-~]+$')").message("`name` must be printable characters without blanks and '='"))]
+    #[x_kube(validation = Rule::new(VARIABLE).message(VARIABLE_TEXT))]
     pub name: String,
     /// Its value. `$(NAME)` takes the value of a variable that stands before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
