@@ -91,3 +91,54 @@ fn what_cannot_be_checked_is_no_verdict() {
         assert!(err.contains(text), "{err}");
     }
 }
+
+/// `microapp check` of a change: what is there stands in a file.
+fn change(old: &str, new: &str, options: &[&str]) -> (i32, String, String) {
+    let file = std::env::temp_dir().join(format!("microapp-check-{}-{:?}", std::process::id(), std::thread::current().id()));
+    std::fs::write(&file, app(old)).unwrap();
+    let result = check(&app(new), &[&["--against", file.to_str().unwrap()], options].concat());
+    std::fs::remove_file(file).unwrap();
+    result
+}
+
+#[test]
+fn a_change_may_keep_old_mistakes_and_make_no_new_ones() {
+    let service = |name: &str, image: &str| format!("  services: [{{ name: {name}, image: '{image}', protocol: None }}]\n");
+    let (code, out, err) = change(&service("web", "web:"), &service("web", "web:"), &[]);
+    assert_eq!((code, out.as_str()), (0, "stdin: MicroserviceApp shop: valid (1 service, 0 components)\n"), "{err}");
+    let (code, out, _) = change(&service("web", "web:1"), &service("web", "web:"), &[]);
+    assert!(code == 1 && out.contains("spec.services[0].image: `image` must be a reference"), "{out}");
+    let (code, out, _) = change(&service("web", "web:"), &service("shop", "web:"), &["-o", "json"]);
+    assert!(code == 1 && out.contains("\"change\":true"), "another service: {out}");
+}
+
+#[test]
+fn what_data_cannot_follow_is_told_before_it_happens() {
+    let spec = |database: &str, name: &str, used: &str| {
+        format!("  database: {database}\n  services: [{{ name: {name}, image: 'web:1', protocol: None, uses: [{{ component: Database{used} }}] }}]\n")
+    };
+    let old = spec("{ version: 17 }", "web", "");
+    for (new, hint) in [
+        (spec("{ version: 18 }", "web", ""), "spec.database.version: the data is of version 17, which 18 does not open"),
+        (
+            spec("{ version: 17 }", "web", ", databaseName: orders"),
+            "spec.services[0].uses[0].databaseName: 'web' begins with the empty database 'orders'; its data stays in 'web'",
+        ),
+        (spec("{ version: 17 }", "shop", ""), "spec.services: nobody uses the database 'web' of 'web' any more"),
+        ("  services: []\n".to_owned(), "spec: the database ends; its data and passwords are kept"),
+        (format!("  dataRetention: Delete\n{old}"), "spec.dataRetention: from now on data is deleted"),
+    ] {
+        let (code, out, err) = change(&old, &new, &[]);
+        assert!(code == 0 && out.contains(&format!("hint: {hint}")), "{hint}\n{out}{err}");
+    }
+    let (code, out, _) = change(&old, &spec("{ version: 17 }", "shop", ", databaseName: web"), &[]);
+    assert!(code == 0 && !out.contains("atabase"), "renamed, and on the same data: {out}");
+}
+
+#[test]
+fn a_new_application_is_not_taken_for_a_change() {
+    let (code, out, err) = check(&app("  {}\n"), &["--against", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/accepted/empty.yaml")]);
+    assert!(code == 0 && out.contains("metadata.name: \"shop\" is not in the file of `--against`"), "{out}{err}");
+    let (code, _, err) = check("", &["--against", "-"]);
+    assert!(code == 2 && err.contains("standard input can be read once only"), "{err}");
+}

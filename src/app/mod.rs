@@ -6,6 +6,7 @@ pub mod events;
 pub mod gates;
 pub mod graph;
 pub mod part;
+mod paths;
 pub mod problems;
 pub mod report;
 pub mod resolve;

@@ -4,7 +4,7 @@
 use kube::core::cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::{Map, Value, json};
 
-use super::crd;
+use super::{crd, paths};
 use crate::kit::problem::Problem;
 
 pub const UNKNOWN_FIELD: &str = "UnknownField";
@@ -46,34 +46,47 @@ impl Checker {
 
     /// The resource as the server would take it, without nulls and unknown fields, and all mistakes of form in it.
     pub fn judge(&self, app: &Value) -> (Value, Vec<Problem>) {
-        let mut app = app.clone();
-        let mut problems = vec![];
+        self.judge_change(app, None)
+    }
+
+    /// The same for a change of what was there before: rules may compare both, and old mistakes in what was not changed are tolerated.
+    pub fn judge_change(&self, app: &Value, old: Option<&Value>) -> (Value, Vec<Problem>) {
+        let (mut app, mut problems, mut form) = (app.clone(), vec![], vec![]);
         prune(&self.schema, &mut app, "", &mut problems);
-        walk(&self.schema, &app, "", &mut problems);
+        walk(&self.schema, &app, "", &mut form);
+        let old = old.map(|old| {
+            let mut old = old.clone();
+            prune(&self.schema, &mut old, "", &mut vec![]);
+            old
+        });
+        if let Some(old) = &old {
+            self.tolerate(&app, old, &mut form);
+        }
+        problems.extend(form);
         if !problems.iter().any(|p| BLOCKING.contains(&p.reason)) {
-            let broken = self.validator.validate_compiled(&self.rules, &app, None).err();
-            problems.extend(broken.into_iter().flatten().map(|e| Problem::new(path_of(&self.schema, &e.field_path), RULE_BROKEN, e.message)));
+            let broken = self.validator.validate_compiled(&self.rules, &app, old.as_ref()).err().into_iter().flatten();
+            let found = broken.map(|e| (paths::written(&self.schema, &e.field_path), e));
+            let old_mistake = |path: &str, rule: &str| {
+                let owner = paths::owner(&self.schema, path, rule);
+                old.as_ref().is_some_and(|old| !rule.contains("oldSelf") && paths::unchanged(&self.schema, (&app, old), owner))
+            };
+            let counts = found.filter(|(path, e)| !old_mistake(path, &e.rule));
+            problems.extend(counts.map(|(path, e)| Problem::new(path, RULE_BROKEN, e.message)).collect::<Vec<_>>());
         }
         (app, problems)
     }
-}
 
-/// The path of a broken rule as the server writes it: with brackets around the keys of maps, whose values are plain.
-fn path_of(schema: &Value, path: &str) -> String {
-    let (mut node, mut rest, mut written) = (schema, path.trim_start_matches('.'), String::new());
-    while !rest.is_empty() {
-        let end = rest.find(['.', '[']).unwrap_or(rest.len());
-        if let Some((index, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            written += &format!("[{}]", index.trim_matches('\''));
-            (node, rest) = (&node["items"], after.trim_start_matches('.'));
-        } else if node["additionalProperties"].is_object() {
-            return format!("{written}[{rest}]");
-        } else {
-            written = join(&written, &rest[..end]);
-            (node, rest) = (&node["properties"][&rest[..end]], rest[end..].trim_start_matches('.'));
-        }
+    /// Drops mistakes of form that stood there before.
+    fn tolerate(&self, app: &Value, old: &Value, form: &mut Vec<Problem>) {
+        let mut before = vec![];
+        walk(&self.schema, old, "", &mut before);
+        let duplicates = before.iter().any(|p| p.reason == DUPLICATE);
+        form.retain(|p| match p.reason {
+            DUPLICATE => !duplicates,
+            REQUIRED => !paths::unchanged(&self.schema, (app, old), p.path.rsplit_once('.').map_or("", |(parent, _)| parent)),
+            _ => !paths::unchanged(&self.schema, (app, old), &p.path),
+        });
     }
-    written
 }
 
 /// What the server knows of metadata; a definition does not repeat it.

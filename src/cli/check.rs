@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::input::Document;
-use super::{FINDINGS, OK, UNUSABLE, hints, input};
+use super::{FINDINGS, OK, UNUSABLE, changes, hints, input};
 use crate::app::schema::Checker;
 use crate::app::{MicroserviceApp, problems};
 use crate::kit::problem::Problem;
@@ -21,6 +22,9 @@ pub struct Check {
     /// File to check; `-` reads standard input. Can be given several times
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     filenames: Vec<PathBuf>,
+    /// What is there now, as `kubectl get -o yaml` prints it: judges the change, and says what data cannot follow; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -38,6 +42,8 @@ enum Output {
 struct Verdict {
     file: String,
     name: String,
+    /// Whether it was judged as a change of what is there.
+    change: bool,
     valid: bool,
     services: usize,
     components: usize,
@@ -55,7 +61,7 @@ struct Finding {
 
 /// Exits with 0 when all is well, 1 when something is wrong with a resource, 2 when there is none to check.
 pub fn run(args: &Check) -> ExitCode {
-    match verdicts(&args.filenames) {
+    match verdicts(args) {
         Ok(verdicts) => {
             match args.output {
                 Output::Text => verdicts.iter().for_each(Verdict::print),
@@ -70,30 +76,54 @@ pub fn run(args: &Check) -> ExitCode {
     }
 }
 
-fn verdicts(files: &[PathBuf]) -> Result<Vec<Verdict>, String> {
+fn verdicts(args: &Check) -> Result<Vec<Verdict>, String> {
+    let stdin = args.filenames.iter().chain(&args.against).filter(|file| is_stdin(file)).count();
+    if stdin > 1 {
+        return Err("standard input can be read once only; give the other one as a file".to_owned());
+    }
     let checker = Checker::new().map_err(|e| e.to_string())?;
+    let before = args.against.as_deref().map(apps).transpose()?;
     let mut verdicts = vec![];
-    for file in files {
-        let shown = shown(file);
-        for document in input::read(file).map_err(|e| format!("{shown}: {e}"))? {
-            let kind = document.value["kind"].as_str().unwrap_or_default();
-            if kind == KIND {
-                verdicts.push(judge(&checker, &document, &shown));
-            } else {
-                let line = document.line("").unwrap_or_default();
-                eprintln!("{shown}:{line}: skipped: its `kind` is '{kind}', not '{KIND}'");
+    for file in &args.filenames {
+        for document in apps(file)? {
+            let name = &document.value["metadata"]["name"];
+            let old = before.iter().flatten().find(|old| old.value["metadata"]["name"] == *name);
+            let mut verdict = judge(&checker, &document, old.map(|old| &old.value), &shown(file));
+            if args.against.is_some() && old.is_none() {
+                let text = format!("{name} is not in the file of `--against`; it was judged as a new application");
+                verdict.hints.push(Finding { line: document.line("metadata.name"), path: "metadata.name".into(), reason: "NotThere", message: text });
             }
+            verdicts.push(verdict);
         }
     }
     if verdicts.is_empty() { Err(format!("there is no {KIND} to check")) } else { Ok(verdicts) }
 }
 
-fn shown(file: &Path) -> String {
-    if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
+/// The applications of a file; what else stands there is skipped aloud.
+fn apps(file: &Path) -> Result<Vec<Document>, String> {
+    let shown = shown(file);
+    let mut documents = input::read(file).map_err(|e| format!("{shown}: {e}"))?;
+    documents.retain(|document| {
+        let kind = document.value["kind"].as_str().unwrap_or_default();
+        if kind != KIND {
+            let line = document.line("").unwrap_or_default();
+            eprintln!("{shown}:{line}: skipped: its `kind` is '{kind}', not '{KIND}'");
+        }
+        kind == KIND
+    });
+    Ok(documents)
 }
 
-fn judge(checker: &Checker, document: &Document, file: &str) -> Verdict {
-    let (sent, mut errors) = checker.judge(&document.value);
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+fn shown(file: &Path) -> String {
+    if is_stdin(file) { "stdin".to_owned() } else { file.display().to_string() }
+}
+
+fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str) -> Verdict {
+    let (sent, mut errors) = checker.judge_change(&document.value, old);
     if document.value["apiVersion"].is_string() && document.value["apiVersion"] != API_VERSION {
         errors.push(Problem::new("apiVersion", "UnknownVersion", format!("must be '{API_VERSION}'")));
     }
@@ -104,6 +134,8 @@ fn judge(checker: &Checker, document: &Document, file: &str) -> Verdict {
         Ok(app) => {
             errors.extend(problems::problems(&app));
             noted.extend(hints::hints(&app));
+            let before = old.and_then(|old| serde_json::from_value(checker.judge(old).0).ok());
+            noted.extend(before.into_iter().flat_map(|before| changes::changes(&before, &app)));
         }
         // Whatever cannot be decoded has been found by the schema. Should the two ever disagree, say so.
         Err(error) if errors.is_empty() => errors.push(Problem::new("spec", "InvalidSpec", error.to_string())),
@@ -119,6 +151,7 @@ fn judge(checker: &Checker, document: &Document, file: &str) -> Verdict {
     Verdict {
         file: file.to_owned(),
         name: document.value["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+        change: old.is_some(),
         valid: errors.is_empty(),
         services: spec["services"].as_array().map_or(0, Vec::len),
         components: hints::COMPONENTS.iter().filter(|c| spec[**c].is_object()).count(),

@@ -1,5 +1,6 @@
 //! What people type: one file for each command. Data goes to standard output, talk to standard error.
 
+mod changes;
 pub mod check;
 pub mod clusterrole;
 mod crd;

@@ -11,7 +11,13 @@ pub async fn install(client: &Client) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let name = definition.name_any();
     api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&definition)).await.expect("the API server takes the definition");
-    tokio::time::timeout(std::time::Duration::from_secs(30), await_condition(api, &name, is_crd_established()))
+    established(client).await;
+}
+
+/// Waits until resources can be created.
+pub async fn established(client: &Client) {
+    let (api, name): (Api<CustomResourceDefinition>, _) = (Api::all(client.clone()), "microserviceapps.microapp.dev");
+    tokio::time::timeout(std::time::Duration::from_secs(30), await_condition(api, name, is_crd_established()))
         .await
         .expect("established in time")
         .expect("watched");
