@@ -1,30 +1,31 @@
 #!/usr/bin/env bash
 # Everything that this machine can run, cheapest first; ends at the first failure with the end of its log.
+# A demo, or other clusters, may run beside: each cluster of the tests has a folder and addresses of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# shellcheck source=demo/lib.sh
-. tests/demo/lib.sh
-trap 'rm -rf "$logs"' EXIT
+# shellcheck source=lib.sh
+. tests/lib.sh
+trap finish EXIT
 
 run() { # WHAT CMD...: and the closing lines of the runner
 	local log from=${EPOCHREALTIME/./} what=$1
 	log=$(mktemp -p "$logs")
-	shift
-	if ! "$@" >"$log" 2>&1 </dev/null; then
-		printf '%s\n' "--- $what failed; the last lines of what it said:" >&2
-		tail -n 60 "$log" >&2
-		printf -- '--- by: %s\n' "$*" >&2
-		return 1
-	fi
+	logged "$what" "$log" "${@:2}" || return 1
 	say "$what ($(seconds "$from") s)"
 	# Closing lines stand at the beginning of theirs, as tools that read them want it; below them what was measured.
-	grep -E '^test result: .* [1-9][0-9]* passed|^[0-9]+ passed|^skipped|^SKIPPED|^ok  	' "$log" || true
-	grep -oE '(shop ready after|warned of|row written by|scaled to|service rolled|gateway rolled|pod killed:|broken login found|everything went|namespace gone|Secret rotated|nothing is left).*' "$log" | sed 's/^/             /' || true
+	grep -E '^test result: .* [1-9][0-9]* passed|^[0-9]+ passed|^skipped|^SKIPPED|^ok  	' "$log" | tee -a "$logs/closing" || true
+	grep -oE '(shop ready after|warned of|row written by|scaled to|service rolled|gateway rolled|pod killed:|broken login found|everything went|namespace gone|Secret rotated|nothing is left of).*' "$log" | sed 's/^/             /' || true
 	echo "$what" >>"$logs/ran"
 }
 leave() { # WHAT WHY: said at the end, too, so that nobody takes it for tested
 	echo "left out: $1 ($2)" >>"$logs/left"
 	say "left out: $1 ($2)"
+}
+has() { # WHAT CMD...: CMD sees to it that something is installed that WHAT needs; else WHAT is left out
+	local log
+	log=$(mktemp -p "$logs")
+	# shellcheck disable=SC2094 # what was said last, for people who wait
+	working "installing for: $1" "$log" "${@:2}" >"$log" 2>&1 </dev/null || { leave "$1" "$(tail -n 1 "$log")" && return 1; }
 }
 
 check_rust() { # what reconciles mostly waits, so it runs beside the rest, many at a time
@@ -52,22 +53,29 @@ check_go() { # vet asks for facts of every package that Kubernetes is made of, w
 }
 
 check_clusters() { # waits for pods more than it computes, so it runs beside the Rust tests
-	run 'scans of everything rendered' tests/scan
-	run 'simulated cluster' tests/cluster/smoke simulated
-	if ! $root; then leave 'real pods' 'they need root on Linux' && return; fi
-	run 'images' tests/images/smoke
-	if $taken; then leave 'real cluster' 'one is running, maybe that of the demo; end it by make demo-down' && return; fi
-	run 'real cluster' tests/cluster/smoke real "$(tests/images/build)"
+	if $scans; then run 'scans of everything rendered' tests/scan || return 1; fi
+	run 'simulated cluster' tests/cluster/smoke simulated || return 1
+	$root || return 0
+	run 'images' tests/images/smoke || return 1
+	run 'real clusters, side by side' tests/cluster/smoke real
 }
 
-root=false taken=false
+root=false scans=true
 [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ] || root=true
-[ ! -e /sys/class/net/microapp0 ] || taken=true
+for tool in cargo go; do command -v $tool >/dev/null || die "$tool is needed; see README.md"; done
 
-run 'shell scripts parse' bash -n tests/test.sh tests/demo/*.sh tests/cluster/cluster tests/images/build
+scripts=(tests/test.sh tests/lib.sh tests/demo/*.sh tests/cluster/{cluster,leftovers,smoke,build.sh,real/init} tests/images/{build,smoke} tests/e2e/run tests/scan tests/tools/{apt,build,postgresql})
+run 'shell scripts parse' bash -n "${scripts[@]}"
+if has 'lints of shell scripts' tests/tools/apt shellcheck=shellcheck; then run 'lints of shell scripts' shellcheck "${scripts[@]}"; fi
+has 'the provisioner against a real PostgreSQL server' tests/tools/postgresql || true
+has 'scans of everything rendered' tests/tools/apt python3=python3 || scans=false
+if $scans && ! python3 -c 'import ensurepip' 2>/dev/null; then has 'scans of everything rendered' tests/tools/apt pip-in-environments=python3-venv || scans=false; fi
+$root || leave 'images and real pods' 'they need root on Linux'
+if $root; then run 'curl' tests/tools/apt curl=curl; fi
+
 run 'form and lints' make -s lint
 run 'samples are valid' cargo run --locked --quiet -- check -f manifests/samples/shop.yaml -f manifests/samples/smallest.yaml
-run 'programs of the test cluster' tests/cluster/cluster build --simulated
+if $root; then run 'programs of the test cluster' tests/cluster/cluster build; else run 'programs of the test cluster' tests/cluster/cluster build --simulated; fi
 run 'helm and kubeconform' tests/tools/build
 run 'Rust tests compiled' cargo test --locked --no-run
 check_clusters &
@@ -77,7 +85,9 @@ wait $clusters || failed=1
 [ -z "${failed:-}" ]
 run 'Go: the test cluster and the shop' check_go
 # Alone, for it measures.
-if $root && ! $taken; then run 'end to end on real pods' tests/e2e/run; fi
+if $root; then run 'end to end on real pods' tests/e2e/run; fi
 
-printf '\n%s runs passed in %s s\n' "$(wc -l <"$logs/ran")" "$(seconds "$begin")"
-[ ! -e "$logs/left" ] || cat "$logs/left"
+printf '\n'
+cat "$logs/left" 2>/dev/null || true
+passed=$(sed -nE 's/^(test result: ok\. )?([0-9]+) passed.*/\2/p' "$logs/closing" | paste -sd+)
+printf '%s runs with %s tests passed, %s left out, in %s s\n' "$(wc -l <"$logs/ran")" "$((passed))" "$(grep -c . "$logs/left" 2>/dev/null || true)" "$(seconds "$begin")"

@@ -8,11 +8,11 @@ prepare() {
 	say "context: $(kubectl config current-context)"
 	step 'operator compiled' make -s operator
 }
-run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=180s; }
+run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=300s; }
 # shellcheck source=forward.sh
 . tests/demo/forward.sh
 show() { ask_forwarded; }
 remove() {
-	kube delete namespace $NAMESPACE --ignore-not-found
+	kube delete namespace "$NAMESPACE" --ignore-not-found
 	kube delete --ignore-not-found -f manifests/install.yaml
 }

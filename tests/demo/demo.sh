@@ -3,11 +3,12 @@
 #   usage: demo.sh up | down      CLUSTER=real | simulated | kind | current chooses the cluster
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-# shellcheck source=lib.sh
-. tests/demo/lib.sh
-trap 'rm -rf "$logs"' EXIT
+# shellcheck source=../lib.sh
+. tests/lib.sh
+trap finish EXIT
 
 VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# shellcheck disable=SC2034 # used by the files that know a cluster
 IMAGE=ghcr.io/microapp-dev/microapp:$VERSION
 BINARY=target/static/$(uname -m)-unknown-linux-gnu/fast/microapp
 NAMESPACE=shop
@@ -32,20 +33,26 @@ kube() { "${KUBECTL[@]}" "$@"; }
 microapp() { KUBECONFIG=$KUBECONFIG_FILE "$BINARY" "$@"; }
 
 install_operator() { # by server-side apply: the definition is longer than the annotation that client-side apply would need
-	kube apply --server-side --force-conflicts -f manifests/install.yaml
-	kube wait --for=condition=Established crd/microserviceapps.microapp.dev --timeout=60s
-	run_operator
+	kube apply --server-side --force-conflicts -f manifests/install.yaml && established && run_operator
+}
+established() { # of a definition that has no conditions yet kubectl says that it cannot be read
+	for _ in {1..150}; do
+		if kube wait --for=condition=Established crd/microserviceapps.microapp.dev --timeout=5s; then return; fi
+		sleep 0.2
+	done
+	return 1
 }
 apply_shop() {
-	kube create namespace $NAMESPACE --dry-run=client -o yaml | kube apply -f -
-	kube label namespace $NAMESPACE --overwrite pod-security.kubernetes.io/enforce=restricted
-	kube -n $NAMESPACE apply -f manifests/samples/shop.yaml
+	kube create namespace $NAMESPACE --dry-run=client -o yaml | kube apply -f - &&
+		kube label namespace $NAMESPACE --overwrite pod-security.kubernetes.io/enforce=restricted &&
+		kube -n $NAMESPACE apply -f manifests/samples/shop.yaml
 }
 
 ask() { # through the gateway: an order is written, read back, and read again
 	local url=$1 answer id
 	answer=$(curl -fsS --retry 5 --retry-connrefused --max-time 10 -H 'content-type: application/json' -d '{"item": "a book"}' "$url/api/orders")
 	id=$(sed -nE 's/.*"id":([0-9]+).*/\1/p' <<<"$answer")
+	ADDRESS=$url
 	printf '\n  POST %s/api/orders\n    %s\n' "$url" "$answer"
 	printf '  GET  %s/api/orders/%s\n' "$url" "$id"
 	for _ in 1 2 3; do printf '    %s\n' "$(curl -fsS --max-time 10 "$url/api/orders/$id")"; done
@@ -61,13 +68,12 @@ up() {
 	prepare
 	step 'operator installed' install_operator
 	step 'application applied' apply_shop
-	say 'waiting for the application'
-	microapp wait shop -n $NAMESPACE --timeout=5m || die "the application did not get ready; see: $BINARY status shop -n $NAMESPACE (KUBECONFIG=$KUBECONFIG_FILE)"
+	working 'the application gets ready' /dev/null microapp wait shop -n $NAMESPACE --timeout=10m || die "the application did not get ready; see: $BINARY status shop -n $NAMESPACE (KUBECONFIG=$KUBECONFIG_FILE)"
 	show
 	microapp status shop -n $NAMESPACE
 	microapp graph shop -n $NAMESPACE -o svg >$STATE/shop.svg
 	printf '\n'
-	say "the picture is $STATE/shop.svg; it all runs until: make demo-down"
+	say "${ADDRESS:+the shop answers at $ADDRESS; }its picture is $STATE/shop.svg; it all runs until: make demo-down"
 }
 
 down() {

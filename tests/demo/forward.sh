@@ -7,5 +7,5 @@ ask_forwarded() {
 	pid=$!
 	ask "http://127.0.0.1:$port" || { kill $pid; return 1; }
 	kill $pid
-	say "later: kubectl -n $NAMESPACE port-forward service/shop-gateway $port:80"
+	ADDRESS="$ADDRESS, while this runs: kubectl -n $NAMESPACE port-forward service/shop-gateway $port:80"
 }

@@ -27,7 +27,7 @@ build_shop() {
 		docker build --quiet --file samples/shop/Containerfile --build-arg PROGRAM=$program --tag "$SHOP-$program:1.0.0" samples/shop
 	done
 }
-run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=180s; }
+run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=300s; }
 # shellcheck source=forward.sh
 . tests/demo/forward.sh
 show() { ask_forwarded; }

@@ -3,7 +3,6 @@
 
 DIR=${DEMO_DIR:-/var/tmp/microapp-cluster}
 KUBECTL=(tests/cluster/cluster kubectl --dir "$DIR")
-ADDRESS=172.30.0.1
 
 prepare() {
 	beside 'programs of the cluster' tests/cluster/cluster build
@@ -12,13 +11,13 @@ prepare() {
 	together
 	step "image of the operator" tests/images/build --operator "$BINARY" "$IMAGE"
 	step 'cluster up' start
-	KUBECONFIG_FILE=$(cat $STATE/kubeconfig)
+	KUBECONFIG_FILE=$(cat "$STATE/kubeconfig")
 }
-start() { tests/cluster/cluster up --dir "$DIR" >$STATE/kubeconfig; }
-run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=120s; }
+start() { tests/cluster/cluster up --dir "$DIR" >"$STATE/kubeconfig"; }
+run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=300s; }
 show() {
 	local port
-	port=$(kube -n $NAMESPACE get service shop-gateway -o 'jsonpath={.spec.ports[0].nodePort}')
-	ask "http://$ADDRESS:$port"
+	port=$(kube -n "$NAMESPACE" get service shop-gateway -o 'jsonpath={.spec.ports[0].nodePort}')
+	ask "http://$(tests/cluster/cluster address --dir "$DIR"):$port"
 }
 remove() { tests/cluster/cluster down --dir "$DIR"; }

@@ -10,19 +10,19 @@ prepare() {
 	beside 'operator compiled' make -s operator
 	together
 	step 'cluster up' start
-	KUBECONFIG_FILE=$(cat $STATE/kubeconfig)
+	KUBECONFIG_FILE=$(cat "$STATE/kubeconfig")
 }
-start() { tests/cluster/cluster up --simulated --dir "$DIR" >$STATE/kubeconfig; }
+start() { tests/cluster/cluster up --simulated --dir "$DIR" >"$STATE/kubeconfig"; }
 
 run_operator() { # what carries CLUSTER_DIR ends with the cluster
 	kube -n microapp-system scale deployment/microapp --replicas=0
 	local own=$DIR/operator.kubeconfig token
 	token=$(kube -n microapp-system create token microapp --duration=24h)
-	(umask 077 && cp "$(cat $STATE/kubeconfig)" "$own")
+	(umask 077 && cp "$(cat "$STATE/kubeconfig")" "$own")
 	kube --kubeconfig "$own" config set-credentials operator --token="$token"
 	kube --kubeconfig "$own" config set-context --current --user=operator
 	CLUSTER_DIR=$DIR KUBECONFIG=$own setsid "$BINARY" operator --health-address 127.0.0.1:0 --metrics-address 127.0.0.1:0 </dev/null >>"$DIR/log/operator.log" 2>&1 &
-	CLUSTER_DIR=$DIR setsid bash tests/demo/played-provisioner.sh "$DIR" $NAMESPACE shop </dev/null >>"$DIR/log/provisioner.log" 2>&1 &
+	CLUSTER_DIR=$DIR setsid bash tests/demo/played-provisioner.sh "$DIR" "$NAMESPACE" shop </dev/null >>"$DIR/log/provisioner.log" 2>&1 &
 }
 show() {
 	printf '\n'

@@ -66,6 +66,7 @@ kubelet_config() {
 		tlsPrivateKeyFile: $DIR/pki/kubelet-server.key
 		containerRuntimeEndpoint: unix://$DIR/containerd.sock
 		cgroupDriver: cgroupfs
+		cgroupRoot: /$CGROUP
 		failCgroupV1: false # these may be all that the machine has
 		failSwapOn: false
 		featureGates: { KubeletInUserNamespace: true } # what it may not set (oom scores, sysctls) it only logs

@@ -5,14 +5,7 @@ SUITE=sid PACKAGES=(containerd runc containernetworking-plugins libc6 libseccomp
 NODE_PROGRAMS=$CACHE/node-$(sha256sum "$here/real/debian.sh" | cut -c1-16)
 
 unpack_debian() {
-	local missing=() tool
-	for tool in patchelf nft:nftables ip:iproute2; do command -v "${tool%:*}" >/dev/null || missing+=("${tool#*:}"); done
-	if [ ${#missing[@]} -gt 0 ]; then
-		command -v apt-get >/dev/null || die "please install: ${missing[*]}"
-		say "installing ${missing[*]}"
-		{ apt-get -q update && apt-get -qy install --no-install-recommends "${missing[@]}"; } >"$CACHE/apt.log" 2>&1 ||
-			die "apt-get could not install ${missing[*]}: $(tail -n 3 "$CACHE/apt.log")"
-	fi
+	"$here/../tools/apt" patchelf=patchelf nft=nftables ip=iproute2 modprobe=kmod sysctl=procps || die 'the node needs these packages'
 	cached "$NODE_PROGRAMS" 'containerd, runc and CNI plug-ins from Debian' '10 seconds' fetch_packages
 }
 

@@ -2,16 +2,22 @@
 # The real level: one node with a kubelet, containerd and all that belongs to it. The node is a set of namespaces
 # (network, processes, mounts) held by one init process: when that ends, however it ends, every process, mount,
 # link and rule of the cluster is gone. A pair of links joins it to this machine; nothing is routed beyond it.
+# Several stand side by side: of what is outside the namespaces each has its own, by its number in $DIR/number.
 
 PARTS=(etcd registry containerd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy netpol dns volumes)
-NODE=node-1 ADDRESS=172.30.0.1 HOST_ADDRESS=172.30.0.254 HOST_LINK=microapp0 DNS_ADDRESS=10.96.0.10 REGISTRY=127.0.0.1:5000
+NODE=node-1 DNS_ADDRESS=10.96.0.10 REGISTRY=127.0.0.1:5000
 API_PORT=6443 ETCD_PORT=2379 ETCD_PEER_PORT=2380 CONTROLLERS_PORT=10257 SCHEDULER_PORT=10259
 [ "$UID" = 0 ] || die 'a real cluster needs root; an ordinary user may have one with --simulated'
 . "$here/real/debian.sh"
 . "$here/real/config.sh"
 
+numbered() { # NUMBER: what no two clusters of a machine may share
+	ADDRESS=172.30.$1.1 HOST_ADDRESS=172.30.$1.254 HOST_LINK=microapp$1 CGROUP=microapp-$1
+}
+
 level_load() {
 	local pki=$DIR/pki
+	if [ -s "$DIR/number" ]; then numbered "$(<"$DIR/number")"; fi
 	CONTROLLERS_FLAGS=()
 	API_FLAGS=(--admission-control-config-file="$here/real/admission.yaml" --kubelet-certificate-authority="$pki/ca.crt"
 		--kubelet-client-certificate="$pki/apiserver-kubelet-client.crt" --kubelet-client-key="$pki/apiserver-kubelet-client.key"
@@ -44,11 +50,12 @@ level_up() {
 	start registry
 	start containerd
 	start kube-apiserver
-	await 90 kube-apiserver api_ready
+	await 300 kube-apiserver api_ready
 	for part in kube-controller-manager kube-scheduler kubelet kube-proxy netpol dns volumes; do start "$part"; done
-	kube_ctl apply --server-side -f "$here/storage.yaml" -f "$here/real/dns.yaml" >/dev/null
-	await 60 kubelet kube_ctl wait --for=condition=Ready "node/$NODE" --timeout=1s
-	await 60 kube-controller-manager kube_ctl get serviceaccount default
+	kube_ctl apply --server-side -f "$here/storage.yaml" >/dev/null
+	sed "s/NODE_ADDRESS/$ADDRESS/" "$here/real/dns.yaml" | kube_ctl apply --server-side -f - >/dev/null
+	await 300 kubelet kube_ctl wait --for=condition=Ready "node/$NODE" --timeout=1s
+	await 300 kube-controller-manager kube_ctl get serviceaccount default
 	check_parts
 }
 
@@ -66,7 +73,8 @@ child_of() { # PID: its only child, which nsenter and unshare are about to make
 	echo "${child% }"
 }
 in_network() { nsenter -t "$(pid_of node)" -n -- "$@"; }
-linked() { ip link show "$HOST_LINK" >/dev/null 2>&1; }
+# Who made a link stands in its alias, so nobody takes another cluster's for its own.
+linked() { [ "$(cat "/sys/class/net/$HOST_LINK/ifalias" 2>/dev/null)" = "$DIR" ]; }
 
 node() {
 	if alive node; then
@@ -74,14 +82,6 @@ node() {
 		kill -KILL "$(pid_of node)" # half made
 	fi
 	case $DIR in /run/* | /var/lib/* | /var/log/*) die "the node has a $DIR of its own: name another folder by --dir" ;; esac
-	if ip -4 route show root "$ADDRESS/24" | grep -qv "dev $HOST_LINK"; then
-		die "the addresses $ADDRESS/24 are in use on this machine: $(ip -4 route show root "$ADDRESS/24")"
-	fi
-	for _ in {1..50}; do # that of a killed node goes a moment after it
-		linked || break
-		sleep 0.1
-	done
-	if linked; then die "another real cluster runs here: end it by '$0 down', with --dir if it was given one"; fi
 	modprobe -q br_netfilter 2>/dev/null || true # built in, or not to be had
 	rm -f "$DIR"/run/{mounted,joined}
 	CLUSTER_DIR=$DIR setsid unshare --net --pid --mount --fork --kill-child --mount-proc bash "$here/real/init" "$DIR/run/mounted" </dev/null >>"$DIR/log/node.log" 2>&1 &
@@ -96,8 +96,28 @@ node() {
 	say 'node made'
 }
 
+claim() { # PID: a number that is free here, and by it the link to that node; who comes second cannot make the link
+	local number known='' numbers
+	mapfile -t numbers < <(seq 0 99)
+	if [ -s "$DIR/number" ]; then known=$(<"$DIR/number") numbers=("$known"); fi
+	for _ in {1..100}; do
+		for number in "${numbers[@]}"; do
+			numbered "$number"
+			[ -z "$(ip -4 route show root "$ADDRESS/24")" ] || continue
+			ip link add "$HOST_LINK" type veth peer name node0 netns "$1" 2>/dev/null || continue
+			ip link set "$HOST_LINK" alias "$DIR"
+			echo "$number" >"$DIR/number"
+			return
+		done
+		sleep 0.1 # the link of a killed node goes a moment after it
+	done
+	[ -n "$known" ] || die 'the addresses 172.30.0.0 to 172.30.99.255 are all in use on this machine'
+	die "the addresses $ADDRESS/24 of this cluster have been taken since it ended, by ${HOST_LINK} of $(cat "/sys/class/net/$HOST_LINK/ifalias" 2>/dev/null || echo no cluster); end that, or begin anew after: $0 down --dir $DIR"
+}
+
 join_networks() { # PID: the node's with this machine's
-	ip link add "$HOST_LINK" type veth peer name node0 netns "$1"
+	claim "$1"
+	make_cgroups
 	ip addr add "$HOST_ADDRESS/24" dev "$HOST_LINK"
 	ip link set "$HOST_LINK" up
 	in_network ip link set lo up
@@ -120,11 +140,34 @@ join_networks() { # PID: the node's with this machine's
 	touch "$DIR/run/joined"
 }
 
+cgroups() { # those of this cluster; a kernel may have a tree for each controller
+	find /sys/fs/cgroup -maxdepth 2 -type d -name "$CGROUP"
+}
+make_cgroups() { # the kubelet wants them to be there, with the controllers that it may use
+	local tree controller # one tree, or one for each controller and no such files
+	remove_cgroups
+	for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		if [ -L "$tree" ] || [ ! -e "$tree/cgroup.procs" ]; then continue; fi
+		{ tr ' ' '\n' <"$tree/cgroup.controllers" | while read -r controller; do
+			echo "+$controller" >"$tree/cgroup.subtree_control" || true
+		done; } 2>/dev/null || true
+		mkdir -p "$tree/$CGROUP"
+	done
+}
+remove_cgroups() { # only what is empty can be removed
+	cgroups | while read -r top; do find "$top" -depth -type d -exec rmdir {} + 2>/dev/null || true; done
+}
+
 level_down() { # the namespaces go when their last process has ended, soon after its kill
-	for _ in {1..50}; do
-		find /sys/fs/cgroup -depth -type d \( -path '*/kubepods*' -o -path '*/k8s.io*' \) -exec rmdir {} + 2>/dev/null
-		linked || [ -n "$(find /sys/fs/cgroup -type d \( -name kubepods -o -name k8s.io \))" ] || return 0
+	[ -s "$DIR/number" ] || return 0
+	numbered "$(<"$DIR/number")"
+	for _ in {1..100}; do
+		if ! linked; then
+			if [ -e "/sys/class/net/$HOST_LINK" ]; then return 0; fi # another cluster has the number now
+			remove_cgroups
+			[ -n "$(cgroups)" ] || return 0
+		fi
 		sleep 0.1
 	done
-	ip link delete "$HOST_LINK" 2>/dev/null || true
+	if linked; then ip link delete "$HOST_LINK"; fi
 }

@@ -33,14 +33,14 @@ level_up() {
 	"$PROGRAMS/kube" pki --dir "$DIR/pki" --server "https://127.0.0.1:$API_PORT" --address 127.0.0.1
 	start etcd
 	start kube-apiserver
-	await 90 kube-apiserver api_ready
+	await 300 kube-apiserver api_ready
 	start kube-controller-manager
 	start kube-scheduler
 	{ cat "$here/storage.yaml"; fake_nodes; } | kube_ctl apply --server-side -f - >/dev/null
 	start volumes
 	start kwok
-	await 60 kwok kube_ctl wait --for=condition=Ready node --all --timeout=10s
-	await 60 kube-controller-manager kube_ctl get serviceaccount default
+	await 300 kwok kube_ctl wait --for=condition=Ready node --all --timeout=10s
+	await 300 kube-controller-manager kube_ctl get serviceaccount default
 	check_parts
 }
 

@@ -24,27 +24,27 @@ check 'has one node' same node/simulated-1 "$here/cluster" kubectl --dir "$work/
 check 'the first has three' same $'node/simulated-1\nnode/simulated-2\nnode/simulated-3' k get nodes -o name
 
 check 'apply' k apply -f "$here/simulated/smoke.yaml"
-check 'Deployment available' k wait --for=condition=Available deployment/web --timeout=15s
+check 'Deployment available' k wait --for=condition=Available deployment/web --timeout=120s
 check 'its Service has both addresses' same 'true true' k get endpointslice -l kubernetes.io/service-name=web -o 'jsonpath={.items[*].endpoints[*].conditions.ready}'
 check 'init container completed, sidecar runs' same $'once true false\nsidecar true true running' inits
-check 'StatefulSet ready, in order, with its claims' k rollout status statefulset/db --timeout=15s
+check 'StatefulSet ready, in order, with its claims' k rollout status statefulset/db --timeout=120s
 check 'claims bound' same 'Bound Bound' k get pvc -o 'jsonpath={.items[*].status.phase}'
 check 'claim grows' grow
-check 'Job complete' k wait --for=condition=Complete job/good --timeout=15s
-check 'Job failed' k wait --for=condition=Failed job/bad --timeout=15s
+check 'Job complete' k wait --for=condition=Complete job/good --timeout=120s
+check 'Job failed' k wait --for=condition=Failed job/bad --timeout=120s
 
-check 'ready-after' k wait --for=condition=Ready pod/slow --timeout=15s
+check 'ready-after' k wait --for=condition=Ready pod/slow --timeout=120s
 check 'is not earlier' test "$(ready_after slow)" -ge 3
 check 'never-ready' same 'Running False' ready never-ready
 check 'image' same 'Pending ImagePullBackOff: Back-off pulling image "web:1": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "web:1": failed to resolve reference "web:1": web:1: not found' waiting image
 check 'crash' same "Running CrashLoopBackOff: back-off 40s restarting failed container=main pod=crash_default($(k get pod crash -o jsonpath='{.metadata.uid}'))" waiting crash
 check 'missing-secret' same 'Pending CreateContainerConfigError: secret "web-key" not found' waiting secret
 check 'annotation removed' k annotate pod never-ready crash image secret simulated.microapp.dev/{never-ready,crash,image,missing-secret}-
-check 'all heal' k wait --for=condition=Ready pod/never-ready pod/crash pod/image pod/secret --timeout=15s
+check 'all heal' k wait --for=condition=Ready pod/never-ready pod/crash pod/image pod/secret --timeout=120s
 check 'annotation set on a pod that is Ready' k annotate pod slow simulated.microapp.dev/never-ready=true
 check 'makes it not Ready' same 'Running False' ready slow
 
-check 'deleted pods go at once' timeout 3 "$here/cluster" kubectl --dir "$dir" delete pod slow crash
+check 'deleted pods go at once' timeout 20 "$here/cluster" kubectl --dir "$dir" delete pod slow crash
 check 'deleted claim takes its volume along' k delete statefulset/db pvc/data-db-0 pvc/data-db-1
 check 'no volume left' same '' k get pv -o name
 check 'token of a service account' k create token default
