@@ -14,7 +14,7 @@ run() { # WHAT CMD...: and the closing lines of the runner
 	say "$what ($(seconds "$from") s)"
 	# Closing lines stand at the beginning of theirs, as tools that read them want it; below them what was measured.
 	grep -E '^test result: .* [1-9][0-9]* passed|^[0-9]+ passed|^skipped|^SKIPPED|^ok  	' "$log" | tee -a "$logs/closing" || true
-	grep -oE '(shop ready after|warned of|row written by|scaled to|service rolled|gateway rolled|pod killed:|broken login found|everything went|namespace gone|Secret rotated|nothing is left of).*' "$log" | sed 's/^/             /' || true
+	grep -oE '(shop ready after|warned of|row written by|scaled to|service rolled|gateway rolled|pod killed:|broken login found|everything went|namespace gone|Secret rotated|nothing is left of the).*' "$log" | sed 's/^/             /' || true
 	echo "$what" >>"$logs/ran"
 }
 leave() { # WHAT WHY: said at the end, too, so that nobody takes it for tested

@@ -46,7 +46,6 @@ var parts = map[string]func() int{
 	"netpol":                  own(netpolCommand),
 	"dns":                     own(dnsCommand),
 	"pki":                     own(pkiCommand),
-	"ports":                   own(portsCommand),
 }
 
 func main() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to an application that answers: builds everything, starts a cluster, installs the operator, runs manifests/samples/shop.yaml.
-#   usage: demo.sh up | down      CLUSTER=real | simulated | kind | current chooses the cluster
+#   usage: demo.sh up | down      CLUSTER=real | simulated | kind | current chooses the cluster, DEMO_DIR=FOLDER where its data is
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=../lib.sh
@@ -10,7 +10,7 @@ trap finish EXIT
 VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # shellcheck disable=SC2034 # used by the files that know a cluster
 IMAGE=ghcr.io/microapp-dev/microapp:$VERSION
-BINARY=target/static/$(uname -m)-unknown-linux-gnu/fast/microapp
+BINARY=target/static/microapp
 NAMESPACE=shop
 STATE=demo # what `down` needs to know; and the picture
 
@@ -65,6 +65,7 @@ up() {
 	. "tests/demo/$CLUSTER.sh"
 	mkdir -p $STATE
 	echo "$CLUSTER" >$STATE/cluster
+	echo "${DEMO_DIR:-}" >$STATE/dir
 	prepare
 	step 'operator installed' install_operator
 	step 'application applied' apply_shop
@@ -77,6 +78,7 @@ up() {
 }
 
 down() {
+	DEMO_DIR=${DEMO_DIR:-$(cat $STATE/dir 2>/dev/null || true)}
 	[ -s $STATE/cluster ] || echo "${CLUSTER:-$([ "$(id -u)" = 0 ] && echo real || echo simulated)}" >"$logs/cluster"
 	CLUSTER=$(cat $STATE/cluster 2>/dev/null || cat "$logs/cluster")
 	# shellcheck source=/dev/null

@@ -161,7 +161,7 @@ remove_cgroups() { # only what is empty can be removed
 level_down() { # the namespaces go when their last process has ended, soon after its kill
 	[ -s "$DIR/number" ] || return 0
 	numbered "$(<"$DIR/number")"
-	for _ in {1..100}; do
+	for _ in {1..600}; do
 		if ! linked; then
 			if [ -e "/sys/class/net/$HOST_LINK" ]; then return 0; fi # another cluster has the number now
 			remove_cgroups

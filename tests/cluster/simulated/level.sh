@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
-# The simulated level: a real control plane on loopback and free ports; kwok plays the nodes and the pods.
+# The simulated level: a real control plane on loopback and ports of its own; kwok plays the nodes and the pods.
 
 PARTS=(etcd kube-apiserver kube-controller-manager kube-scheduler volumes kwok)
 ADDRESS=127.0.0.1
@@ -23,13 +23,42 @@ spawn() { # PART CMD...
 }
 
 level_load() { # the ports that this cluster was given
-	[ -s "$DIR/ports" ] || "$PROGRAMS/kube" ports 6 >"$DIR/ports"
-	{ read -r API_PORT; read -r ETCD_PORT; read -r ETCD_PEER_PORT; read -r CONTROLLERS_PORT; read -r SCHEDULER_PORT; read -r KWOK_PORT; } <"$DIR/ports"
+	if [ -s "$DIR/ports" ]; then numbered "$(<"$DIR/ports")"; fi
+}
+numbered() { # NUMBER: below the range that the kernel gives to outgoing connections
+	local first=$((20000 + 10 * $1))
+	API_PORT=$first ETCD_PORT=$((first + 1)) ETCD_PEER_PORT=$((first + 2)) CONTROLLERS_PORT=$((first + 3)) SCHEDULER_PORT=$((first + 4)) KWOK_PORT=$((first + 5))
+}
+claim() { # a number that no other cluster has: all processes of a cluster inherit its lock, so it is free when the last has ended
+	local number known=''
+	if [ -s "$DIR/ports" ]; then
+		[ -z "$(processes)" ] || return 0
+		known=$(<"$DIR/ports")
+	fi
+	mkdir -p "$CACHE/ports"
+	for _ in {1..200}; do
+		number=${known:-$((RANDOM % 1000))}
+		numbered "$number"
+		exec 8>"$CACHE/ports/$number"
+		if flock -n 8 && free; then
+			echo "$number" >"$DIR/ports"
+			return
+		fi
+		sleep 0.05
+	done
+	die "the ports from $API_PORT to $KWOK_PORT are taken${known:+ since this cluster ended; begin anew after: $0 down --simulated --dir $DIR}"
+}
+free() { # other programs know nothing of numbers
+	local port
+	for port in $API_PORT $ETCD_PORT $ETCD_PEER_PORT $CONTROLLERS_PORT $SCHEDULER_PORT $KWOK_PORT; do
+		if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then return 1; fi
+	done
 }
 
 level_build() { :; } # one Go program is all it needs
 
 level_up() {
+	claim
 	"$PROGRAMS/kube" pki --dir "$DIR/pki" --server "https://127.0.0.1:$API_PORT" --address 127.0.0.1
 	start etcd
 	start kube-apiserver
