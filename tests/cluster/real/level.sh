@@ -76,6 +76,10 @@ in_network() { nsenter -t "$(pid_of node)" -n -- "$@"; }
 # Who made a link stands in its alias, so nobody takes another cluster's for its own.
 linked() { [ "$(cat "/sys/class/net/$HOST_LINK/ifalias" 2>/dev/null)" = "$DIR" ]; }
 
+unlink() { # it may go by itself meanwhile
+	if linked; then ip link delete "$HOST_LINK" 2>/dev/null || ! linked; fi
+}
+
 node() {
 	if alive node; then
 		if [ -e "$DIR/run/joined" ]; then return; fi
@@ -103,13 +107,14 @@ claim() { # PID: a number that is free here, and by it the link to that node; wh
 	for _ in {1..100}; do
 		for number in "${numbers[@]}"; do
 			numbered "$number"
+			unlink # of a killed node, whose namespaces may go late
 			[ -z "$(ip -4 route show root "$ADDRESS/24")" ] || continue
 			ip link add "$HOST_LINK" type veth peer name node0 netns "$1" 2>/dev/null || continue
 			ip link set "$HOST_LINK" alias "$DIR"
 			echo "$number" >"$DIR/number"
 			return
 		done
-		sleep 0.1 # the link of a killed node goes a moment after it
+		sleep 0.1
 	done
 	[ -n "$known" ] || die 'the addresses 172.30.0.0 to 172.30.99.255 are all in use on this machine'
 	die "the addresses $ADDRESS/24 of this cluster have been taken since it ended, by ${HOST_LINK} of $(cat "/sys/class/net/$HOST_LINK/ifalias" 2>/dev/null || echo no cluster); end that, or begin anew after: $0 down --dir $DIR"
@@ -158,16 +163,15 @@ remove_cgroups() { # only what is empty can be removed
 	cgroups | while read -r top; do find "$top" -depth -type d -exec rmdir {} + 2>/dev/null || true; done
 }
 
-level_down() { # the namespaces go when their last process has ended, soon after its kill
+level_down() { # the namespaces go when their last process has ended, soon or late; what bears a name goes now, the claim of the number last
 	[ -s "$DIR/number" ] || return 0
 	numbered "$(<"$DIR/number")"
 	for _ in {1..600}; do
-		if ! linked; then
-			if [ -e "/sys/class/net/$HOST_LINK" ]; then return 0; fi # another cluster has the number now
-			remove_cgroups
-			[ -n "$(cgroups)" ] || return 0
-		fi
+		if [ -e "/sys/class/net/$HOST_LINK" ] && ! linked; then return 0; fi # another cluster has the number now
+		remove_cgroups
+		[ -n "$(cgroups)" ] || break
 		sleep 0.1
 	done
-	if linked; then ip link delete "$HOST_LINK"; fi
+	unlink
+	[ -z "$(cgroups)" ] || die "control groups do not go: $(cgroups | xargs)"
 }
