@@ -92,6 +92,26 @@ fn what_cannot_be_checked_is_no_verdict() {
     }
 }
 
+#[test]
+fn the_verdict_of_the_operator_is_told_as_well() {
+    let (code, out, _) = check(&app("  database: { version: 99 }\n"), &[]);
+    assert!(code == 1 && out.contains("stdin:5: spec.database.version: PostgreSQL 99 is not a tested major"), "{out}");
+    let env: String = (0..90).map(|n| format!("{{ name: A{n}, value: {} }}, ", "x".repeat(4000))).collect();
+    let services: String = (0..5).map(|n| format!("  - {{ name: a{n}, image: 'a:1', protocol: None, env: [{env}] }}\n")).collect();
+    let (code, out, _) = check(&app(&format!("  services:\n{services}")), &[]);
+    assert!(code == 1 && out.contains("spec: the resource has more than 1572864 bytes"), "{out}");
+}
+
+#[test]
+fn images_of_ones_own_say_their_version_and_templates_are_no_templates() {
+    let spec = "  gateway: {}\n  database: { image: 'postgres:17.11' }\n  services: [{ name: web, image: 'web:1', routes: [{ path: /users/:id }] }]\n";
+    let (code, out, _) = check(&app(spec), &[]);
+    assert!(code == 0 && out.contains("hint: spec.database.image: the image seems to be of version 17") && out.contains("write `version: 17`"), "{out}");
+    assert!(out.contains("hint: spec.services[0].routes[0].path: '/users/:id' is compared as it stands"), "{out}");
+    let (_, out, _) = check(&app("  database: { image: 'postgres:17.11', version: 17 }\n"), &[]);
+    assert!(!out.contains("hint"), "{out}");
+}
+
 /// `microapp check` of a change: what is there stands in a file.
 fn change(old: &str, new: &str, options: &[&str]) -> (i32, String, String) {
     let file = std::env::temp_dir().join(format!("microapp-check-{}-{:?}", std::process::id(), std::thread::current().id()));

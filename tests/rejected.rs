@@ -93,13 +93,14 @@ async fn the_api_server_says_the_same() {
 fn largest() -> Value {
     let name = |prefix: &str, n: usize| format!("{prefix}{n:0>width$}", width = 24 - prefix.len());
     let hosts: Vec<String> = (0..16).map(|n| format!("{}.{n}.example.com", vec!["a".repeat(60); 3].join("."))).collect();
+    let image = format!("{}:{}@sha512:{}", "a".repeat(247), "1".repeat(128), "f".repeat(128));
     let service = |n: usize| {
         let routes: Vec<Value> = (0..16).map(|r| json!({ "path": format!("/{n:0>100}/{r:0>98}"), "hosts": [hosts[r]] })).collect();
         let calls: Vec<Value> = (1..=20).map(|c| json!({ "service": name("service", (n + c) % 50) })).collect();
         let ports: Vec<Value> = (0..8).map(|p| json!({ "name": format!("p{p:0>14}"), "port": 9000 + p })).collect();
         let env: Vec<Value> = (0..100).map(|e| json!({ "name": format!("E{e:0>60}"), "value": "x".repeat(20) })).collect();
         let uses = json!([{ "component": "Database", "databaseName": name("database", n) }]);
-        json!({ "name": name("service", n), "image": format!("a{}", "b".repeat(511)), "routes": routes, "calls": calls, "ports": ports, "env": env, "uses": uses })
+        json!({ "name": name("service", n), "image": image.clone(), "routes": routes, "calls": calls, "ports": ports, "env": env, "uses": uses })
     };
     let services: Vec<Value> = (0..50).map(service).collect();
     json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "a".repeat(24) },

@@ -5,12 +5,15 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use super::MicroserviceApp;
-use crate::kit::forms::{TOLERATION, TOLERATION_TEXT};
+use crate::kit::forms::{EXPRESSION, EXPRESSION_TEXT, FIELD, FIELD_TEXT, TOLERATION, TOLERATION_TEXT, label_key};
 
 /// Bounds of what has none of its own. Every string, list and map is bounded, so that the cost of every rule can be estimated and nobody fills the store.
 const TEXT: u64 = 1024;
 const ITEMS: u64 = 64;
 const PROPERTIES: u64 = 64;
+
+/// Terms of affinity in a list: few, for they stand in lists of lists.
+const TERMS: u64 = 16;
 
 /// Fields in Kubernetes' own types, whose manual is elsewhere.
 const FOREIGN: [&str; 2] = ["affinity", "tolerations"];
@@ -93,13 +96,37 @@ fn tidy(schema: &mut Value, foreign: bool) {
 /// What Kubernetes refuses of its own types, which their schema does not say.
 fn judge(name: &str, field: &mut Value) {
     match name {
-        "tolerations" => field["items"]["x-kubernetes-validations"] = json!([{ "rule": TOLERATION, "message": TOLERATION_TEXT }]),
-        "operator" => field["pattern"] = "^(|In|NotIn|Exists|DoesNotExist|Gt|Lt|Equal)$".into(),
+        "tolerations" => {
+            entry(field, (TOLERATION, TOLERATION_TEXT), "^(|Exists|Equal)$");
+            field["items"]["properties"]["key"]["pattern"] = format!("^$|{}", label_key()).into();
+        }
+        "matchExpressions" => entry(field, (EXPRESSION, EXPRESSION_TEXT), "^(In|NotIn|Exists|DoesNotExist|Gt|Lt)$"),
+        "labelSelector" | "namespaceSelector" => {
+            let expressions = &mut field["properties"]["matchExpressions"];
+            entry(expressions, (EXPRESSION, EXPRESSION_TEXT), "^(In|NotIn|Exists|DoesNotExist)$");
+        }
+        "matchFields" => {
+            entry(field, (FIELD, FIELD_TEXT), "^(In|NotIn)$");
+            field["items"]["properties"]["key"]["pattern"] = "^metadata[.]name$".into();
+        }
         "effect" => field["pattern"] = "^(|NoSchedule|PreferNoSchedule|NoExecute)$".into(),
-        "topologyKey" => field["minLength"] = 1.into(),
+        "topologyKey" => field["pattern"] = label_key().into(),
         "weight" => (field["minimum"], field["maximum"]) = (1.into(), 100.into()),
+        "nodeSelectorTerms" => field["minItems"] = 1.into(),
         _ => {}
     }
+    if field["items"]["type"] == "object" {
+        field["maxItems"] = TERMS.into();
+    }
+}
+
+/// What an entry with a `key` and an `operator` must be. The bounds keep the rule cheap: it stands in lists of lists.
+fn entry(list: &mut Value, (rule, text): (&str, &str), operators: &str) {
+    let item = &mut list["items"];
+    item["x-kubernetes-validations"] = json!([{ "rule": rule, "message": text }]);
+    let (operator, key) =
+        (json!({ "type": "string", "maxLength": 16, "pattern": operators }), json!({ "type": "string", "maxLength": 317, "pattern": label_key() }));
+    (item["properties"]["operator"], item["properties"]["key"]) = (operator, key);
 }
 
 fn bound(node: &mut Map<String, Value>) {

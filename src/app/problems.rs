@@ -8,12 +8,13 @@ use crate::components::{
     Component,
     services::{PathMatch, Service, Start},
 };
-use crate::kit::problem::Problem;
+use crate::kit::{images, problem::Problem};
 
 /// All of them, in the order of the specification.
 pub fn problems(app: &MicroserviceApp) -> Vec<Problem> {
     let spec = &app.spec;
-    [unknown_hosts(spec), route_conflicts(spec), start_cycles(&spec.services), database_name_conflicts(&spec.services), reserved_names(spec)].concat()
+    [unknown_hosts(spec), route_conflicts(spec), start_cycles(&spec.services), database_name_conflicts(&spec.services), reserved_names(spec), versions(spec)]
+        .concat()
 }
 
 /// Every service with its index, which paths need.
@@ -154,4 +155,12 @@ fn reserved_names(spec: &MicroserviceAppSpec) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Data is recorded with the version that is named; an image of another one would write what nobody can open later.
+fn versions(spec: &MicroserviceAppSpec) -> Vec<Problem> {
+    let Some(database) = &spec.database else { return vec![] };
+    let (Some(image), Some(version)) = (&database.runtime.image, database.version.as_ref().map(ToString::to_string)) else { return vec![] };
+    let message = format!("'{image}' is not of `version` {version}; write the version that is in the image");
+    if images::contradicts(image, &version) { vec![Problem::new("spec.database.image", "VersionContradicted", message)] } else { vec![] }
 }

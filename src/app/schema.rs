@@ -247,6 +247,9 @@ fn array(schema: &Value, items: &[Value], path: &str, problems: &mut Vec<Problem
     if let Some(most) = schema["maxItems"].as_u64().filter(|most| items.len() as u64 > *most) {
         problems.push(Problem::new(path, TOO_MANY, format!("must have at most {most} items; it has {}", items.len())));
     }
+    if let Some(least) = schema["minItems"].as_u64().filter(|least| (items.len() as u64) < *least) {
+        problems.push(Problem::new(path, INVALID, format!("must have at least {least} items")));
+    }
     for (index, item) in items.iter().enumerate() {
         walk(&schema["items"], item, &format!("{path}[{index}]"), problems);
     }

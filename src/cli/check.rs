@@ -10,10 +10,12 @@ use serde_json::Value;
 use super::input::Document;
 use super::{FINDINGS, OK, UNUSABLE, changes, hints, input};
 use crate::app::schema::Checker;
-use crate::app::{MicroserviceApp, problems};
-use crate::kit::problem::Problem;
+use crate::app::{App, MicroserviceApp, Settings};
+use crate::kit::{observed::Observed, problem::Problem};
 
 const API_VERSION: &str = "microapp.dev/v1alpha1";
+/// Bytes that etcd takes of one object.
+const STORED: usize = 1536 * 1024;
 const KIND: &str = "MicroserviceApp";
 
 /// Say what is wrong with a MicroserviceApp, without a cluster
@@ -124,6 +126,13 @@ fn shown(file: &Path) -> String {
 
 fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str) -> Verdict {
     let (sent, mut errors) = checker.judge_change(&document.value, old);
+    if sent.to_string().len() > STORED {
+        errors.push(Problem::new(
+            "spec",
+            "TooLarge",
+            format!("the resource has more than {STORED} bytes, which no API server stores; move texts into ConfigMaps"),
+        ));
+    }
     if document.value["apiVersion"].is_string() && document.value["apiVersion"] != API_VERSION {
         errors.push(Problem::new("apiVersion", "UnknownVersion", format!("must be '{API_VERSION}'")));
     }
@@ -132,7 +141,7 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
     noted.extend(hints::misread(document.surprises()));
     match serde_json::from_value::<MicroserviceApp>(sent) {
         Ok(app) => {
-            errors.extend(problems::problems(&app));
+            errors.extend(operator(&app));
             noted.extend(hints::hints(&app));
             let before = old.and_then(|old| serde_json::from_value(checker.judge(old).0).ok());
             noted.extend(before.into_iter().flat_map(|before| changes::changes(&before, &app)));
@@ -157,6 +166,14 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
         components: hints::COMPONENTS.iter().filter(|c| spec[**c].is_object()).count(),
         errors: place(errors),
         hints: place(noted),
+    }
+}
+
+/// What the operator would refuse of an application that is not there yet.
+fn operator(app: &MicroserviceApp) -> Vec<Problem> {
+    match App::resolve(app, &Observed::default(), &Settings::default()) {
+        Ok(app) => app.blocked.into_iter().map(|(_, problem)| problem).collect(),
+        Err(problems) => problems,
     }
 }
 

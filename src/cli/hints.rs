@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::app::{MicroserviceApp, schema::closest};
 use crate::components::services::{Protocol, Service};
-use crate::kit::problem::Problem;
+use crate::kit::{images, problem::Problem};
 
 /// The blocks of the specification that are components.
 pub const COMPONENTS: [&str; 3] = ["gateway", "registry", "database"];
@@ -70,7 +70,28 @@ pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
             hints.push(Problem::new(format!("{path}.calls[{call}].service"), "UnknownService", format!("there is no service '{name}'{close}")));
         }
     }
+    hints.extend(templates(services));
+    hints.extend(unnamed_version(app));
     hints
+}
+
+/// A segment such as `:id` is a template elsewhere; here it is what it is.
+fn templates(services: &[Service]) -> Vec<Problem> {
+    let routes = services.iter().enumerate().flat_map(|(s, service)| service.routes.iter().enumerate().map(move |(r, route)| (s, r, route)));
+    let told = routes.filter(|(.., route)| route.path.contains("/:")).map(|(s, r, route)| {
+        let text = format!("'{}' is compared as it stands, ':' too; a prefix covers all paths below it", route.path);
+        Problem::new(format!("spec.services[{s}].routes[{r}].path"), "Template", text)
+    });
+    told.collect()
+}
+
+/// An image of one's own without a word on its version: data would be recorded as of the newest that we know.
+fn unnamed_version(app: &MicroserviceApp) -> Vec<Problem> {
+    let Some(database) = app.spec.database.as_ref().filter(|database| database.version.is_none()) else { return vec![] };
+    let said = database.runtime.image.as_ref().and_then(|image| images::version(image)).and_then(|tag| tag.split(|c: char| !c.is_ascii_digit()).next());
+    let Some(major) = said.filter(|major| !major.is_empty()) else { return vec![] };
+    let text = format!("the image seems to be of version {major}, which data is only recorded with if it is said; write `version: {major}`");
+    vec![Problem::new("spec.database.image", "VersionUnnamed", text)]
 }
 
 fn called(services: &[Service], name: &str) -> bool {

@@ -63,9 +63,11 @@ fn registry_host() -> String {
 pub fn image() -> String {
     let digest = "(@(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?";
     let host = registry_host();
-    format!("self.matches('^({host}/)?{COMPONENT}(/{COMPONENT})*(:[A-Za-z0-9_][-A-Za-z0-9_.]{{0,127}})?{digest}$') && !self.matches('^[0-9a-f]{{64}}$')")
+    format!(
+        "self.matches('^({host}/)?{COMPONENT}(/{COMPONENT})*(:[A-Za-z0-9_][-A-Za-z0-9_.]{{0,127}})?{digest}$') && !self.matches('^[0-9a-f]{{64}}$|[^:@]{{256}}')"
+    )
 }
-pub const IMAGE_TEXT: &str = "`image` must be a reference such as 'ghcr.io/acme/shop:1.2.0' or 'shop@sha256:' and 64 digits: without 'https://' and blanks, its path in lower case, no tag that is empty or longer than 128";
+pub const IMAGE_TEXT: &str = "`image` must be a reference such as 'ghcr.io/acme/shop:1.2.0' or 'shop@sha256:' and 64 digits: without 'https://' and blanks, its path in lower case, no tag that is empty or longer than 128, no path longer than 255";
 
 /// Whether a text can stand before the path of an image.
 pub fn registry() -> String {
@@ -113,3 +115,17 @@ pub const DEVICES_TEXT: &str = "resources with a domain must be whole numbers in
 pub const TOLERATION: &str = "(has(self.key) && self.key != '' || has(self.operator) && self.operator == 'Exists') && (!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == '') && (!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute')";
 pub const TOLERATION_TEXT: &str =
     "a toleration needs a `key` unless `operator` is 'Exists', which takes no `value`; `tolerationSeconds` needs `effect` 'NoExecute'";
+
+/// The key of a label, as a pattern for Kubernetes' own types.
+pub fn label_key() -> String {
+    format!("^{QUALIFIED}$")
+}
+
+/// Whether Kubernetes takes a condition on the labels of nodes or pods.
+pub const EXPRESSION: &str = "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : self.operator in ['Gt', 'Lt'] ? has(self.values) && size(self.values) == 1 : !has(self.values) || size(self.values) == 0";
+pub const EXPRESSION_TEXT: &str =
+    "`values` must be what `operator` wants: some with 'In' and 'NotIn', one with 'Gt' and 'Lt', none with 'Exists' and 'DoesNotExist'";
+
+/// Whether Kubernetes takes a condition on the names of nodes.
+pub const FIELD: &str = "has(self.values) && size(self.values) == 1";
+pub const FIELD_TEXT: &str = "`values` must have one entry, the name of a node";

@@ -45,9 +45,31 @@ pub fn version(image: &str) -> Option<&str> {
     name.split_once(':').map(|(_, tag)| tag.trim_start_matches('v'))
 }
 
+/// Whether the tag of an image says another version than the one that is named, as far as both go: `postgres:17-alpine` is not 18, and may be 17.2.
+pub fn contradicts(image: &str, named: &str) -> bool {
+    let numbers = |text: &str| -> Vec<String> {
+        let begin = text.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+        begin.split('.').filter(|n| !n.is_empty()).map(str::to_owned).collect()
+    };
+    let said = version(image).map(numbers).unwrap_or_default();
+    said.iter().zip(&numbers(named)).any(|(said, named)| said != named)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_contradicts_a_version_only_where_both_speak() {
+        for (image, named) in [("postgres:17.11", "18"), ("corp.example:5000/postgres:v17", "18.6"), ("postgres:18.5-alpine", "18.6")] {
+            assert!(contradicts(image, named), "{image} {named}");
+        }
+        for (image, named) in
+            [("postgres:18.6", "18"), ("postgres:18", "18.6"), ("postgres:latest", "18"), ("postgres@sha256:00", "18"), ("postgres:alpine", "18")]
+        {
+            assert!(!contradicts(image, named), "{image} {named}");
+        }
+    }
 
     #[test]
     fn a_mirror_replaces_the_registry_only() {
