@@ -68,5 +68,13 @@ fn the_report_of_the_provisioner() {
 #[test]
 fn the_plan_of_discover() {
     let cluster = DiscoverCluster { name: "orders".into(), service: "shop--orders".into(), port_name: "main".into() };
-    holds("discover", &DiscoverPlan { clusters: vec![cluster], envoy_admin: "127.0.0.1:9901".into(), drain_seconds: 25 });
+    let plan = DiscoverPlan {
+        clusters: vec![cluster],
+        envoy_admin: "127.0.0.1:9901".into(),
+        drain_path: "/drain/0123456789abcdef".into(),
+        drain_seconds: 25,
+        grace_seconds: 35,
+        bootstrap: "envoy.json".into(),
+    };
+    holds("discover", &plan);
 }

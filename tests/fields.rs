@@ -103,7 +103,9 @@ fn fields_of_components_arrive() {
             ("/spec/replicas", json!(20)),
             ("/spec/template/spec/containers/0/image", json!("envoyproxy/envoy@sha256:0f6d1c4a3b7e5f8d9c2b1a0e4d3c6b5a8f7e9d0c1b2a3f4e5d6c7b8a9f0e1d2c")),
             ("/spec/template/spec/containers/0/resources", json!({ "requests": { "cpu": "1", "memory": "1Gi" } })),
-            ("/spec/template/spec/containers/0/lifecycle/preStop/httpGet/path", json!("/drain")),
+            ("/spec/template/spec/containers/0/livenessProbe/httpGet", json!({ "path": "/ready", "port": 9902 })),
+            ("/spec/template/metadata/annotations/traffic.sidecar.istio.io~1excludeInboundPorts", json!("9902,9903")),
+            ("/spec/template/metadata/annotations/config.linkerd.io~1skip-inbound-ports", json!("9902,9903")),
             ("/spec/template/spec/initContainers/0/imagePullPolicy", json!("IfNotPresent")),
             ("/spec/template/spec/tolerations/0/tolerationSeconds", json!(3600)),
         ],
@@ -137,12 +139,10 @@ fn fields_of_routes_arrive_and_strangers_are_kept_out() {
     compare(
         manager,
         &[
-            ("/normalize_path", json!(true)),
-            ("/merge_slashes", json!(true)),
-            ("/path_with_escaped_slashes_action", json!("UNESCAPE_AND_FORWARD")),
             ("/use_remote_address", json!(true)),
+            ("/xff_num_trusted_hops", json!(2)),
             ("/request_headers_timeout", json!("10s")),
-            ("/common_http_protocol_options/headers_with_underscores_action", json!("REJECT_REQUEST")),
+            ("/http_protocol_options/default_host_for_http_10", json!("shop.example.com")),
         ],
     );
     let hosts = manager.pointer("/route_config/virtual_hosts").unwrap().as_array().unwrap();
@@ -151,18 +151,25 @@ fn fields_of_routes_arrive_and_strangers_are_kept_out() {
     compare(
         host("shop.example.com"),
         &[
-            ("/routes/0/match", json!({ "path": "/" })),
-            ("/routes/0/route/cluster", json!("web")),
-            ("/routes/0/route/prefix_rewrite", json!("/index.html")),
-            ("/routes/0/route/timeout", json!("0s")),
-            ("/routes/0/route/retry_policy/num_retries", json!(3)),
-            ("/routes/1/match", json!({ "path_separated_prefix": "/a%20b/c;d=1/~x/:id/@y/$z" })),
-            ("/routes/1/route/timeout", json!("30s")),
-            ("/routes/2/match", json!({ "prefix": "/" })),
+            ("/retry_policy/num_retries", json!(3)),
+            ("/routes/0/direct_response/status", json!(400)),
+            ("/routes/1/match", json!({ "path": "/" })),
+            ("/routes/1/route/cluster", json!("web")),
+            ("/routes/1/route/prefix_rewrite", json!("/index.html")),
+            ("/routes/1/route/timeout", json!("0s")),
+            ("/routes/2/match", json!({ "path_separated_prefix": "/a%20b/c;d=1/~x/:id/@y/$z" })),
+            ("/routes/2/route/timeout", json!("30s")),
+            ("/routes/3/match", json!({ "prefix": "/" })),
         ],
     );
-    assert_eq!(host("*.example.org")["routes"].as_array().unwrap().len(), 1, "only the route that is for all hosts");
+    assert_eq!(host("*.example.org")["routes"].as_array().unwrap().len(), 2, "only the route that is for all hosts, and the refusal");
     let plan = file(&objects, "-gateway", "plan.json");
+    let deployment = object(&objects, "Deployment", "-gateway");
+    let hook = ("/spec/template/spec/containers/0/lifecycle/preStop/httpGet/path", plan["drainPath"].clone());
+    // A route that never gives up is waited for as long as any.
+    compare(deployment, &[hook, ("/spec/template/spec/terminationGracePeriodSeconds", json!(135))]);
+    assert_eq!((&plan["drainSeconds"], &plan["graceSeconds"]), (&json!(120), &json!(135)));
+    assert!(plan["drainPath"].as_str().is_some_and(|path| path.len() == "/drain/".len() + 16));
     assert_eq!(plan["clusters"], json!([{ "name": "web", "service": format!("{APP}--web"), "portName": "main" }]));
 }
 

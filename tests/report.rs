@@ -61,7 +61,13 @@ fn the_address_is_where_the_gateway_answers() {
     assert_eq!(url("ClusterIP", &[], balanced.clone()).as_deref(), Some("http://shop-gateway.acme.svc"));
     assert_eq!(url("NodePort", &[], balanced.clone()).as_deref(), Some("http://<node>:30080"));
     assert_eq!(url("LoadBalancer", &[], balanced.clone()).as_deref(), Some("http://192.0.2.1"));
-    assert_eq!(url("LoadBalancer", &["shop.example.com"], balanced).as_deref(), Some("http://shop.example.com"));
+    let hosts = ["*.example.com", "shop.example.com"];
+    assert_eq!(url("ClusterIP", &hosts, balanced.clone()).as_deref(), Some("http://shop.example.com"));
+    assert_eq!(url("NodePort", &hosts, balanced.clone()).as_deref(), Some("http://shop.example.com:30080"));
+    assert_eq!(url("LoadBalancer", &hosts, balanced.clone()).as_deref(), Some("http://shop.example.com"));
+    for exposure in ["ClusterIP", "NodePort", "LoadBalancer"] {
+        assert_eq!(url(exposure, &["*.example.com"], balanced.clone()), None, "nothing answers to a star");
+    }
     assert_eq!(url("LoadBalancer", &["shop.example.com"], Service::default()), None, "nobody has given an address yet");
 }
 

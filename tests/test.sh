@@ -77,6 +77,7 @@ run 'form and lints' make -s lint
 run 'samples are valid' cargo run --locked --quiet -- check -f manifests/samples/shop.yaml -f manifests/samples/smallest.yaml
 if $root; then run 'programs of the test cluster' tests/cluster/cluster build; else run 'programs of the test cluster' tests/cluster/cluster build --simulated; fi
 run 'helm and kubeconform' tests/tools/build
+run 'Envoy' tests/tools/envoy
 run 'Rust tests compiled' cargo test --locked --no-run
 check_clusters &
 clusters=$!

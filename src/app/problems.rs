@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::{MicroserviceApp, MicroserviceAppSpec};
+use super::{MicroserviceApp, MicroserviceAppSpec, graph};
 use crate::components::{
-    Component,
+    Component, gateway,
     services::{PathMatch, Service, Start},
 };
 use crate::kit::{images, problem::Problem};
@@ -13,8 +13,23 @@ use crate::kit::{images, problem::Problem};
 /// All of them, in the order of the specification.
 pub fn problems(app: &MicroserviceApp) -> Vec<Problem> {
     let spec = &app.spec;
-    [unknown_hosts(spec), route_conflicts(spec), start_cycles(&spec.services), database_name_conflicts(&spec.services), reserved_names(spec), versions(spec)]
-        .concat()
+    [
+        unknown_hosts(spec),
+        route_conflicts(spec),
+        start_cycles(&spec.services),
+        database_name_conflicts(&spec.services),
+        reserved_names(spec),
+        versions(spec),
+        gateway_too_large(app),
+    ]
+    .concat()
+}
+
+/// Found by rendering it: what is too large could not be stored.
+fn gateway_too_large(app: &MicroserviceApp) -> Vec<Problem> {
+    let name = app.metadata.name.as_deref().unwrap_or_default();
+    let wiring = || graph::wiring(&app.spec, |service| format!("{name}--{service}"), |_| 1);
+    app.spec.gateway.iter().filter_map(|spec| gateway::too_large(spec, &wiring())).collect()
 }
 
 /// Every service with its index, which paths need.
@@ -38,7 +53,7 @@ fn unknown_hosts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
     problems
 }
 
-/// Two services may not ask for the same requests. A route without hosts answers to all hosts of the gateway, so one conflict would be found once for
+/// Two services may not ask for the same requests; a prefix with a slash at its end is the one without it. A route without hosts answers to all hosts of the gateway, so one conflict would be found once for
 /// each host; the first is enough.
 fn route_conflicts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
     let all: Vec<String> = spec.gateway.as_ref().map(|g| g.hosts.clone()).filter(|hosts| !hosts.is_empty()).unwrap_or_else(|| vec!["*".to_owned()]);
@@ -47,9 +62,10 @@ fn route_conflicts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
     for (s, service) in indexed(&spec.services) {
         for (r, route) in service.routes.iter().enumerate() {
             let hosts = if route.hosts.is_empty() { &all } else { &route.hosts };
+            let path = if route.r#match == Some(PathMatch::Exact) { &route.path } else { route.path.strip_suffix('/').unwrap_or(&route.path) };
             let mut other = None;
             for host in hosts {
-                match owners.entry((host, route.r#match.unwrap_or_default(), &route.path)) {
+                match owners.entry((host, route.r#match.unwrap_or_default(), path)) {
                     Entry::Occupied(owner) => other = other.or(Some(*owner.get())).filter(|o| o.name != service.name),
                     Entry::Vacant(free) => drop(free.insert(service)),
                 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::digest;
+
 /// Where an agent finds its plan: a ConfigMap mounted at this folder, with the one file [`PLAN_FILE`].
 pub const PLAN_FOLDER: &str = "/etc/microapp/plan";
 pub const PLAN_FILE: &str = "plan.json";
@@ -20,15 +22,23 @@ pub const REPORT_MANAGER: &str = "microapp-provisioner";
 pub const REPORT_LIMIT: usize = 64 * 1024;
 /// Where `agent discover` writes endpoints for Envoy: one file for each cluster, named by [`endpoints_file`].
 pub const ENDPOINTS_FOLDER: &str = "/var/run/microapp/endpoints";
-/// The port on which agents answer the kubelet: `/readyz`, `/livez`, and for `discover` also `/drain`.
+/// Where `agent discover` writes Envoy's configuration as this node can serve it. No cluster, and so no other file there, is called so.
+pub const BOOTSTRAP: &str = "/var/run/microapp/endpoints/envoy_bootstrap.json";
+/// The port on which agents answer the kubelet: `/readyz`, `/livez`, and for `discover` also [`drain_path`].
 pub const AGENT_PORT: i32 = 9903;
+
+/// What the kubelet asks for when a pod of this workload ends. Agents answer to everybody who reaches the pod, so the path says what only those can know
+/// who may read the application: something of its uid.
+pub fn drain_path(uid: &str, workload: &str) -> String {
+    format!("/drain/{}", digest::of(&("drain", uid, workload)))
+}
 
 /// The file that holds the endpoints of an Envoy cluster.
 pub fn endpoints_file(cluster: &str) -> String {
     format!("{ENDPOINTS_FOLDER}/{cluster}.json")
 }
 
-/// Envoy's `stat_prefix` for the listener that the public reaches: `/drain` waits until it holds no connection.
+/// Envoy's `stat_prefix` for the listener that the public reaches: a drain waits until it has no open request.
 pub const GATEWAY_STATS: &str = "gateway";
 
 /// What `agent discover` is to find and to write.
@@ -38,8 +48,14 @@ pub struct DiscoverPlan {
     pub clusters: Vec<DiscoverCluster>,
     /// Where Envoy's administration interface answers, such as `127.0.0.1:9901`.
     pub envoy_admin: String,
-    /// How long `/drain` waits at most until no connection is left.
+    /// What begins a drain ([`drain_path`]). Empty: nothing does.
+    pub drain_path: String,
+    /// How long a drain waits at most until no request is open.
     pub drain_seconds: u64,
+    /// When the pod is still there so long after a drain has begun, nobody meant to end it, and the drain is taken back. 0: never.
+    pub grace_seconds: u64,
+    /// The file beside the plan from which [`BOOTSTRAP`] is made. Empty: none is.
+    pub bootstrap: String,
 }
 
 /// One Envoy cluster and where its endpoints come from.

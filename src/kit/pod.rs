@@ -95,11 +95,11 @@ impl Shutdown {
         self.sleep.max(self.drain) + self.stop + 5
     }
 
-    /// The hook of the main container. `agent_port` answers a drain's request.
-    pub fn hook(self, agent_port: i32) -> Option<Lifecycle> {
+    /// The hook of the main container. The agent drains when it is asked for `drain_path`.
+    pub fn hook(self, agent_port: i32, drain_path: &str) -> Option<Lifecycle> {
         let handler = match self {
             Self { drain: 1.., .. } => LifecycleHandler {
-                http_get: Some(HTTPGetAction { path: Some("/drain".into()), port: IntOrString::Int(agent_port), ..Default::default() }),
+                http_get: Some(HTTPGetAction { path: Some(drain_path.into()), port: IntOrString::Int(agent_port), ..Default::default() }),
                 ..Default::default()
             },
             Self { sleep: 1.., .. } => LifecycleHandler { sleep: Some(SleepAction { seconds: self.sleep }), ..Default::default() },
@@ -123,8 +123,8 @@ mod tests {
     fn grace_covers_the_longest_hook_and_the_stop() {
         assert_eq!(Shutdown { sleep: 5, drain: 0, stop: 25 }.grace_seconds(), 35);
         assert_eq!(Shutdown { sleep: 5, drain: 20, stop: 10 }.grace_seconds(), 35);
-        let path = |s: Shutdown| s.hook(1).and_then(|l| l.pre_stop).and_then(|h| h.http_get).and_then(|g| g.path);
-        assert_eq!(path(Shutdown { sleep: 5, drain: 20, stop: 1 }).as_deref(), Some("/drain"));
-        assert!(Shutdown { sleep: 0, drain: 0, stop: 1 }.hook(1).is_none());
+        let path = |s: Shutdown| s.hook(1, "/drain/x").and_then(|l| l.pre_stop).and_then(|h| h.http_get).and_then(|g| g.path);
+        assert_eq!(path(Shutdown { sleep: 5, drain: 20, stop: 1 }).as_deref(), Some("/drain/x"));
+        assert!(Shutdown { sleep: 0, drain: 0, stop: 1 }.hook(1, "/drain/x").is_none());
     }
 }

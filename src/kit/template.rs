@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta};
 
 use super::{
-    access, digest,
+    access, agents, digest,
     fields::Resources,
     observed, pod,
     scope::Scope,
@@ -99,7 +99,7 @@ impl Workload {
             startup_probe: self.startup.as_ref().map(|(ask, seconds)| ask.probe(1, (*seconds).max(1))),
             readiness_probe: self.readiness.as_ref().map(|ask| ask.probe(5, 2)),
             liveness_probe: self.liveness.as_ref().map(|ask| ask.probe(10, 6)),
-            lifecycle: self.shutdown.hook(super::agents::AGENT_PORT),
+            lifecycle: self.shutdown.hook(agents::AGENT_PORT, &agents::drain_path(scope.uid, &self.name)),
             resources: Some(resources(self.resources.as_ref(), self.default_requests)),
             security_context: Some(pod::container_security()),
             volume_mounts: Some(mounts),

@@ -35,13 +35,17 @@ impl Files {
         if self.written.get(cluster) == Some(&content) {
             return Ok(());
         }
-        let path = file(&self.folder, cluster);
-        let unfinished = path.with_extension("unfinished");
-        std::fs::write(&unfinished, &content).and_then(|()| std::fs::rename(&unfinished, &path)).map_err(|source| Error::Write { path, source })?;
+        replace(&file(&self.folder, cluster), &content)?;
         info!(cluster, endpoints = addresses.len(), "wrote endpoints");
         self.written.insert(cluster.into(), content);
         Ok(())
     }
+}
+
+/// Writes a file that is never seen half.
+pub fn replace(path: &Path, content: &str) -> Result<(), Error> {
+    let unfinished = path.with_extension("unfinished");
+    std::fs::write(&unfinished, content).and_then(|()| std::fs::rename(&unfinished, path)).map_err(|source| Error::Write { path: path.into(), source })
 }
 
 /// As [`crate::kit::agents::endpoints_file`], in any folder.

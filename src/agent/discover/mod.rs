@@ -2,6 +2,7 @@
 //!
 //! The last good answer stays: while the API server is away the files are as they were, also over a restart of this program.
 
+mod bootstrap;
 mod drain;
 mod endpoints;
 mod files;
@@ -21,7 +22,8 @@ use tracing::warn;
 use super::backoff::Backoff;
 use super::server::{self, Readiness};
 use super::{Error, cluster, read_plan, whole};
-use crate::kit::agents::{DiscoverCluster, DiscoverPlan, ENDPOINTS_FOLDER, PLAN_FILE, PLAN_FOLDER};
+use crate::kit::agents::{BOOTSTRAP, DiscoverCluster, DiscoverPlan, ENDPOINTS_FOLDER, PLAN_FILE, PLAN_FOLDER};
+use drain::Drain;
 use endpoints::SERVICE;
 use files::Files;
 
@@ -40,6 +42,9 @@ pub struct Options {
     /// The folder that Envoy reads endpoints from.
     #[arg(long, env = "MICROAPP_ENDPOINTS", default_value = ENDPOINTS_FOLDER)]
     endpoints: PathBuf,
+    /// Where Envoy's configuration is written.
+    #[arg(long, env = "MICROAPP_BOOTSTRAP", default_value = BOOTSTRAP)]
+    bootstrap: PathBuf,
     /// Where the kubelet is answered. Default: port 9903 of every address.
     #[arg(long, env = "MICROAPP_LISTEN")]
     listen: Option<SocketAddr>,
@@ -48,9 +53,12 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<(), Error> {
     let (plan, _) = read_plan::<DiscoverPlan>(&options.plan)?;
     let mut files = Files::open(options.endpoints, &plan.clusters)?;
+    if !plan.bootstrap.is_empty() {
+        bootstrap::write(&options.plan.with_file_name(&plan.bootstrap), &options.bootstrap)?;
+    }
     let readiness = Readiness::new();
-    let drain = drain::router(plan.envoy_admin, Duration::from_secs(plan.drain_seconds));
-    let serve = server::serve(options.listen, readiness.clone(), drain);
+    let drain = Drain::new(&plan);
+    let serve = server::serve(options.listen, readiness.clone(), drain.router());
     let follow = async {
         if plan.clusters.is_empty() {
             readiness.extend(FOREVER);
@@ -62,7 +70,11 @@ pub async fn run(options: Options) -> Result<(), Error> {
         let events = watcher::watcher(slices, watcher::Config::default().labels(&selector(&plan.clusters)));
         follow(events.backoff(backoff), &plan.clusters, &mut files, &readiness).await
     };
-    tokio::try_join!(serve, follow).map(|_| ())
+    let undo = async {
+        drain.undo().await;
+        Ok(())
+    };
+    tokio::try_join!(serve, follow, undo).map(|_| ())
 }
 
 /// Only slices of our services, so that a namespace shared with others costs nothing.

@@ -26,6 +26,11 @@ pub struct Gateway {
     #[schemars(extend("maxProperties" = 16))]
     #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(forms::qualified_keys()).message(QUALIFIED_KEYS_TEXT))]
     pub annotations: BTreeMap<String, String>,
+    /// How many proxies before it may be believed what they say of a client, such as 1 for a load balancer that ends TLS: their `X-Forwarded-*` headers pass.
+    /// Default: 0: what stands in such headers is not believed, services see `X-Forwarded-For` and `X-Forwarded-Proto` as the gateway found them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 8))]
+    pub trusted_proxy_hops: Option<i32>,
     /// How many pods. Default: 1, or 2 when `availability` is `HighlyAvailable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 20))]

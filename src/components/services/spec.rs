@@ -164,16 +164,17 @@ pub struct Route {
     /// `Prefix` (default) or `Exact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#match: Option<PathMatch>,
-    /// Host names that it answers to, each one of `gateway.hosts`. Default: all of them.
+    /// Host names that it answers to, each one of `gateway.hosts`. Default: all of them. Of two equal paths that of the more specific host is taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("items" = forms::host_pattern()))]
     pub hosts: Vec<String>,
-    /// What replaces `path` before the service sees the request.
+    /// What replaces `path` before the service sees the request; one slash stands between it and the rest. Default: the path arrives as it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(validation = Rule::new(REQUEST_PATH).message(ROUTE_PATH_TEXT))]
     pub rewrite: Option<String>,
-    /// Seconds until the gateway gives up with 504. Default: 30. 0 means never, for streams.
+    /// Seconds until the gateway gives up with 504. Default: 30. 0 means never, for streams and WebSockets; those of other routes end when they are silent for
+    /// 300 seconds, or for `timeoutSeconds` if that is more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86400))]
     pub timeout_seconds: Option<i32>,
