@@ -42,6 +42,7 @@ fn the_plan_of_the_provisioner() {
         port: 5432,
         admin_secret: "a".into(),
         databases: vec!["orders".into()],
+        version: "18".into(),
         logins: vec![login],
     };
     let used = |key: Option<&str>| SecretUse { secret: "stripe".into(), key: key.map(Into::into) };

@@ -134,6 +134,9 @@ pub struct PostgreSQL {
     pub admin_secret: String,
     /// Each is owned by a role of its own that nobody can log in as.
     pub databases: Vec<String>,
+    /// The major version that it must be, such as `18`. Empty: any.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
     pub logins: Vec<DatabaseLogin>,
 }
 
@@ -186,8 +189,9 @@ pub struct Proof {
     pub proved: bool,
     /// Who the server says it is.
     pub identity: String,
-    /// One word: `LoggedIn`, `LoginRefused`, `ServerUnreachable`, `SecretMissing`, `AccessMissing`, `AccessTooWide`, `NotOurs`.
+    /// One word: `LoggedIn`, `LoginRefused`, `ServerUnreachable`, `SecretMissing` (the Secret named here, and no other), `AdministratorMissing` (the Secret by
+    /// which the server is entered to repair it), `SecretUnread` (it may well be there), `AccessMissing`, `AccessTooWide`, `NotOurs`, `WrongVersion`.
     pub reason: String,
-    /// A sentence, without secrets, at most 256 characters.
+    /// A sentence, without secrets, at most 256 characters. Empty if it is proved.
     pub message: String,
 }

@@ -1,5 +1,6 @@
 //! The provisioner against a real PostgreSQL server: what it makes, what it repairs, what it takes away, and what it never touches.
 
+mod hostile;
 mod server;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 struct Case {
     server: Server,
     mark: &'static str,
+    version: String,
     logins: Vec<DatabaseLogin>,
     password: BTreeMap<String, String>,
 }
@@ -22,7 +24,7 @@ impl Case {
     /// Services with names of the resource, the database that each uses, and whether it may only read.
     fn new(services: &[(&str, &str, bool)]) -> anyhow::Result<Option<Self>> {
         let Some(server) = Server::start()? else { return Ok(None) };
-        let mut case = Self { server, mark: "shop", logins: vec![], password: BTreeMap::new() };
+        let mut case = Self { server, mark: "shop", version: String::new(), logins: vec![], password: BTreeMap::new() };
         case.secret("admin", ADMIN, ADMIN_PASSWORD)?;
         case.services(services)?;
         Ok(Some(case))
@@ -63,6 +65,7 @@ impl Case {
             port: self.server.port,
             admin_secret: "admin".into(),
             databases,
+            version: self.version.clone(),
             logins: self.logins.clone(),
         };
         let plan = Plan { mark: self.mark.into(), interval_seconds: 60, provisions: vec![Provision::PostgreSQL(server)], secrets: None };
@@ -272,7 +275,7 @@ async fn one_obstacle_never_stops_the_others() -> anyhow::Result<()> {
     assert_eq!(reasons(&case.round().await.1), [("orders", "SecretMissing"), ("web", "LoggedIn")]);
     case.server.stop()?;
     let (_, proofs) = case.round().await;
-    assert_eq!(reasons(&proofs)[1], ("web", "SecretMissing"), "the administrator's Secret is what stands in the way");
+    assert_eq!(reasons(&proofs), [("orders", "SecretMissing"), ("web", "AdministratorMissing")], "each missing Secret is told of its own");
     Ok(())
 }
 

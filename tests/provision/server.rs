@@ -16,9 +16,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// None where no PostgreSQL is installed.
+    /// None where no PostgreSQL is installed; with `CI` or `MICROAPP_REQUIRE_CLUSTER` set, that fails.
     pub fn start() -> anyhow::Result<Option<Self>> {
         let Some(programs) = programs() else {
+            let required = ["CI", "MICROAPP_REQUIRE_CLUSTER"].iter().any(|v| std::env::var_os(v).is_some());
+            ensure!(!required, "no PostgreSQL server on this machine (Debian: apt-get install postgresql)");
             eprintln!("skipped: no PostgreSQL server on this machine (Debian: apt-get install postgresql)");
             return Ok(None);
         };

@@ -88,6 +88,9 @@ async fn publish(reporter: &mut Reporter, report: &Report) -> bool {
     reporter.publish(report).await.inspect_err(|error| error!(error = whole(error), "cannot write the report")).is_ok()
 }
 
+/// The one reason that makes a new login.
+const SECRET_MISSING: &str = "SecretMissing";
+
 /// Why a binding does not work. Each sentence goes to the user, and holds no secret.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
@@ -95,30 +98,38 @@ pub enum Failure {
     LoginRefused(String),
     #[error("{0}")]
     ServerUnreachable(String),
-    #[error("{0}")]
-    SecretMissing(String),
+    #[error("key {key} of Secret {secret} is missing")]
+    SecretMissing { secret: String, key: &'static str },
+    #[error("key {key} of Secret {secret} cannot be read: {kind}")]
+    SecretUnread { secret: String, key: &'static str, kind: std::io::ErrorKind },
     #[error("{0}")]
     AccessMissing(String),
     #[error("{0}")]
     AccessTooWide(String),
     #[error("{0}")]
     NotOurs(String),
+    #[error("{0}")]
+    WrongVersion(String),
 }
 
 impl Failure {
-    fn reason(&self) -> &'static str {
+    /// Of two Secrets that can be missing, the proof's own alone is `SecretMissing`: a new one is made for it, which would not help if the other one is gone.
+    fn reason(&self, own: &str) -> &'static str {
         match self {
             Self::LoginRefused(_) => "LoginRefused",
             Self::ServerUnreachable(_) => "ServerUnreachable",
-            Self::SecretMissing(_) => "SecretMissing",
+            Self::SecretMissing { secret, .. } if secret == own => SECRET_MISSING,
+            Self::SecretMissing { .. } => "AdministratorMissing",
+            Self::SecretUnread { .. } => "SecretUnread",
             Self::AccessMissing(_) => "AccessMissing",
             Self::AccessTooWide(_) => "AccessTooWide",
             Self::NotOurs(_) => "NotOurs",
+            Self::WrongVersion(_) => "WrongVersion",
         }
     }
 
     fn explain(&self, proof: &mut Proof) {
-        proof.reason = self.reason().into();
+        proof.reason = self.reason(&proof.secret).into();
         proof.message = self.to_string().chars().take(MESSAGE_CHARACTERS).collect();
     }
 }
@@ -131,9 +142,11 @@ struct Login {
 
 impl Login {
     async fn read(folder: &Path, secret: &str) -> Result<Self, Failure> {
-        let field = async |key: &str| match tokio::fs::read_to_string(folder.join(secret).join(key)).await {
-            Ok(text) => Ok(text),
-            Err(error) => Err(Failure::SecretMissing(format!("key {key} of Secret {secret} cannot be read: {}", error.kind()))),
+        let field = async |key: &'static str| {
+            tokio::fs::read_to_string(folder.join(secret).join(key)).await.map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Failure::SecretMissing { secret: secret.into(), key },
+                kind => Failure::SecretUnread { secret: secret.into(), key, kind },
+            })
         };
         Ok(Self { username: field("username").await?, password: field("password").await? })
     }
@@ -167,8 +180,8 @@ impl Provisioner {
             return before;
         }
         let mut after = self.prove().await;
-        for proof in after.proofs.iter_mut().filter(|proof| !proof.proved) {
-            // Why it could not be repaired says more than that it is still broken.
+        // Why it could not be repaired says more than that it is still broken; but a Secret that is missing must be made first of all.
+        for proof in after.proofs.iter_mut().filter(|proof| !proof.proved && proof.reason != SECRET_MISSING) {
             if let Some(obstacle) = obstacles.iter().find(|it| it.service == proof.service && it.component == proof.component) {
                 obstacle.failure.explain(proof);
             }
@@ -195,7 +208,7 @@ impl Provisioner {
         });
         let obstacles = obstacles.collect::<Vec<_>>().await.concat();
         for obstacle in &obstacles {
-            warn!(service = obstacle.service, component = obstacle.component, reason = obstacle.failure.reason(), "cannot repair: {}", obstacle.failure);
+            warn!(service = obstacle.service, component = obstacle.component, "cannot repair: {}", obstacle.failure);
         }
         obstacles
     }

@@ -67,7 +67,7 @@ impl Engine<Database> for PostgreSql {
         server(spec, name, &version, &admin).stateful(scope, VOLUME, out);
     }
 
-    fn provision(&self, scope: &Scope<'_>, _: &Database, wiring: &Wiring) -> Option<agents::Provision> {
+    fn provision(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring) -> Option<agents::Provision> {
         let anchor = anchor(scope);
         let hook = hook(scope, &anchor)?;
         let databases: std::collections::BTreeSet<_> = wiring.databases.iter().map(|edge| edge.database.clone()).collect();
@@ -81,6 +81,7 @@ impl Engine<Database> for PostgreSql {
             port: PORT as u16,
             admin_secret: hook.secret_name(&scope.component(Database::ROLE, "admin"), 1),
             databases: databases.into_iter().collect(),
+            version: version(scope, spec).major,
             logins: wiring.databases.iter().filter_map(login).collect(),
         }))
     }

@@ -4,16 +4,16 @@
 mod catalog;
 mod proof;
 mod repair;
+mod session;
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls};
 
 use super::{Failure, Login};
 use crate::agent::whole;
-use crate::kit::agents::{DatabaseLogin, PostgreSQL};
+use crate::kit::agents::DatabaseLogin;
 pub use proof::prove;
 pub use repair::repair;
 
@@ -33,16 +33,6 @@ fn reader(database: &str) -> String {
 /// The role that gives a login its access.
 fn access_role(login: &DatabaseLogin) -> String {
     if login.read_only { reader(&login.database) } else { owner(&login.database) }
-}
-
-async fn connect(server: &PostgreSQL, login: &Login, database: &str) -> Result<Client, Failure> {
-    let mut config = Config::new();
-    config.host(&server.host).port(server.port).dbname(database).user(&login.username).password(&login.password);
-    config.application_name("microapp-provisioner").connect_timeout(DEADLINE);
-    let (client, connection) = within(config.connect(NoTls)).await?;
-    // It ends with the client; what it fails with, the client's next request says.
-    tokio::spawn(connection);
-    Ok(client)
 }
 
 /// An answer of the server, or what its absence means for a binding.

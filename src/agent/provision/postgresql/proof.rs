@@ -4,7 +4,7 @@ use std::path::Path;
 
 use futures::{StreamExt, stream};
 
-use super::{Failure, Login, access_role, connect, within};
+use super::{Failure, Login, access_role, session, within};
 use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof};
 
 /// A server has few connections, and they are for the services.
@@ -18,6 +18,7 @@ const RIGHTS: &str = "
     )
     SELECT session_user::text AS identity,
         current_user::text AS acting,
+        (current_setting('server_version_num')::int / 10000)::text AS major,
         EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public' AND NOT has_schema_privilege(oid, 'CREATE')) AS public_closed,
         has_database_privilege(current_database(), 'CREATE')
             OR EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public' AND has_schema_privilege(oid, 'CREATE'))
@@ -32,7 +33,6 @@ pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
             Ok(identity) => {
                 proof.proved = true;
                 proof.reason = "LoggedIn".into();
-                proof.message = format!("logged in as {identity}");
                 proof.identity = identity;
             }
             Err(failure) => failure.explain(&mut proof),
@@ -44,9 +44,13 @@ pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
 
 /// Who the server says it is, if it has exactly the access that the plan gives it.
 async fn log_in(server: &PostgreSQL, login: &DatabaseLogin, logins: &Path) -> Result<String, Failure> {
-    let client = connect(server, &Login::read(logins, &login.secret).await?, &login.database).await?;
+    let client = session::as_service(server, &Login::read(logins, &login.secret).await?, &login.database).await?;
     let rights = within(client.query_one(RIGHTS, &[])).await?;
-    let (identity, acting): (String, String) = (rights.get("identity"), rights.get("acting"));
+    let (identity, acting, major): (String, String, String) = (rights.get("identity"), rights.get("acting"), rights.get("major"));
+    if !server.version.is_empty() && server.version != major {
+        let wanted = &server.version;
+        return Err(Failure::WrongVersion(format!("the server is PostgreSQL {major} and not {wanted}: its image and `version` contradict each other")));
+    }
     if login.read_only {
         if rights.get("may_write") {
             return Err(Failure::AccessTooWide(format!("{identity} may only read database {}, but can write there", login.database)));

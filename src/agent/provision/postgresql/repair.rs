@@ -1,20 +1,18 @@
 //! From what a server has to what it must have. Everything that we make is marked in the same transaction; what exists without our mark is never touched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use postgres_protocol::escape::{escape_identifier as name, escape_literal as text};
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::Client;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::catalog::{Catalog, Database, Inside, Role};
-use super::{Failure, Login, access_role, connect, owner, reader, within};
+use super::session::{self, Settings};
+use super::{Failure, Login, access_role, owner, reader, within};
 use crate::agent::provision::Obstacle;
 use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof};
-
-/// The database that every server has.
-const MAINTENANCE: &str = "postgres";
 
 /// Makes what is missing. One binding's obstacle never stops the others; a server that does not let us in is an obstacle for all.
 pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Proof]) -> Vec<Obstacle> {
@@ -24,13 +22,13 @@ pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Pr
         Ok(entered) => entered,
         Err(failure) => return server.logins.iter().map(|login| obstacle(login, &failure)).collect(),
     };
+    let mut obstacles = repair.close(&catalog).await;
     let mut unusable = BTreeMap::new();
     for database in &server.databases {
         if let Err(failure) = repair.database(database, &catalog).await {
             unusable.insert(database, failure);
         }
     }
-    let mut obstacles = Vec::new();
     for login in &server.logins {
         let refused = proofs.iter().any(|it| it.service == login.service && it.component == server.component && it.reason == "LoginRefused");
         let ended = match unusable.get(&login.database) {
@@ -42,19 +40,19 @@ pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Pr
     obstacles
 }
 
-/// Reads what there is, and first of all ends what should not be.
+/// Reads what there is.
 async fn enter<'a>(server: &'a PostgreSQL, mark: &str, logins: &Path) -> Result<(Repair<'a>, Catalog), Failure> {
     let login = Login::read(logins, &server.admin_secret).await?;
-    let admin = connect(server, &login, MAINTENANCE).await?;
-    let logins = server.logins.iter().map(|login| login.username.clone());
-    let roles: Vec<String> = server.databases.iter().flat_map(|database| [owner(database), reader(database)]).chain(logins).collect();
+    let admin = session::as_administrator(server, &login).await?;
     let repair = Repair { server, mark: format!("microapp:{mark}"), login, admin };
-    let catalog = Catalog::read(&repair.admin, &repair.mark, &roles, &server.databases).await?;
-    let wanted: BTreeSet<&String> = roles.iter().collect();
-    for (name, role) in catalog.roles.iter().filter(|(name, role)| role.ours && !wanted.contains(name)) {
-        repair.change(name, &closing(name, role)).await?;
-    }
+    let catalog = Catalog::read(&repair.admin, &repair.mark, &wanted(server), &server.databases).await?;
     Ok((repair, catalog))
+}
+
+/// The roles that the plan asks for.
+fn wanted(server: &PostgreSQL) -> Vec<String> {
+    let logins = server.logins.iter().map(|login| login.username.clone());
+    server.databases.iter().flat_map(|database| [owner(database), reader(database)]).chain(logins).collect()
 }
 
 struct Repair<'a> {
@@ -65,6 +63,22 @@ struct Repair<'a> {
 }
 
 impl Repair<'_> {
+    /// First of all ends what should not be: logins that nobody wants, and everybody's way into the server's own databases. What cannot be ended is an
+    /// obstacle of its own, and in nobody's way.
+    async fn close(&self, catalog: &Catalog) -> Vec<Obstacle> {
+        let obstacle = |what: &str, failure| Obstacle { service: what.into(), component: self.server.component.clone(), failure };
+        let mut obstacles = Vec::new();
+        for database in &catalog.open {
+            let closing = [format!("REVOKE ALL ON DATABASE {} FROM PUBLIC", name(database))];
+            obstacles.extend(self.execute(&self.admin, &closing).await.err().map(|failure| obstacle(database, failure)));
+        }
+        let wanted = wanted(self.server);
+        for (name, role) in catalog.roles.iter().filter(|(name, role)| role.ours && !wanted.contains(name)) {
+            obstacles.extend(self.change(name, &closing(name, role)).await.err().map(|failure| obstacle(name, failure)));
+        }
+        obstacles
+    }
+
     async fn database(&self, database: &str, catalog: &Catalog) -> Result<(), Failure> {
         let groups = [owner(database), reader(database)];
         let existing = catalog.databases.get(database);
@@ -79,14 +93,25 @@ impl Repair<'_> {
                 Some(_) => {}
             }
         }
-        let new = Database { marked: false, owner: groups[0].clone(), open_to_all: true, readers_enter: false };
+        let new = Database { marked: false, owner: groups[0].clone(), open_to_all: true, readers_enter: false, settings: Settings::new() };
         if existing.is_none() {
-            self.execute(&self.admin, &[format!("CREATE DATABASE {} OWNER {}", name(database), name(&groups[0]))]).await?;
+            // Of the template that nobody can be in: a session in the other one would be in the way.
+            self.execute(&self.admin, &[format!("CREATE DATABASE {} OWNER {} TEMPLATE template0", name(database), name(&groups[0]))]).await?;
             info!(component = self.server.component, database, "created");
         }
         self.execute(&self.admin, &closing_to_others(database, existing.unwrap_or(&new), &self.mark)).await?;
-        let admin = connect(self.server, &self.login, database).await?;
-        self.execute(&admin, &opening_to_readers(database, &Inside::read(&admin, database).await?)).await
+        let settings = existing.map(|it| it.settings.clone()).unwrap_or_default();
+        let admin = session::inside(self.server, &self.login, database, catalog.version, settings).await?;
+        let found = Inside::read(&admin, database, &self.mark).await?;
+        self.execute(&admin, &opening_to_readers(database, &found)).await?;
+        for login in &found.astray {
+            // It waits for tables that are in use; until then they can be used as before.
+            match self.execute(&admin, &[format!("REASSIGN OWNED BY {} TO {}", name(login), name(&groups[0]))]).await {
+                Ok(()) => info!(component = self.server.component, database, login, "what the login made is the owner's now"),
+                Err(failure) => warn!(component = self.server.component, database, login, "what the login made stays its own for now: {failure}"),
+            }
+        }
+        Ok(())
     }
 
     async fn login(&self, login: &DatabaseLogin, logins: &Path, refused: bool, role: Option<&Role>) -> Result<(), Failure> {
@@ -151,7 +176,7 @@ fn access(login: &DatabaseLogin, role: Option<&Role>) -> Vec<String> {
         statements.extend(leaving(&login.username, role, Some(&through)));
         statements.extend(resetting(&login.username, role, acts));
     }
-    if role.is_none_or(|role| !role.member_of.contains(&through)) {
+    if role.is_none_or(|role| !role.member_of.contains_key(&through)) {
         statements.push(format!("GRANT {} TO {}", name(&through), name(&login.username)));
     }
     if !login.read_only && role.is_none_or(|role| role.acts_as.get(&login.database) != Some(&through)) {
@@ -161,8 +186,12 @@ fn access(login: &DatabaseLogin, role: Option<&Role>) -> Vec<String> {
 }
 
 fn leaving<'a>(login: &'a str, role: &'a Role, kept: Option<&'a str>) -> impl Iterator<Item = String> + 'a {
-    let left = role.member_of.iter().filter(move |group| Some(group.as_str()) != kept);
-    left.map(move |group| format!("REVOKE {} FROM {}", name(group), name(login)))
+    let left = role.member_of.iter().filter(move |(group, _)| Some(group.as_str()) != kept);
+    let one = move |group: &str, by: &str| {
+        let by = if by.is_empty() { String::new() } else { format!(" GRANTED BY {}", name(by)) };
+        format!("REVOKE {} FROM {}{by} CASCADE", name(group), name(login))
+    };
+    left.flat_map(move |(group, by)| by.iter().map(move |by| one(group, by)))
 }
 
 fn resetting<'a>(login: &'a str, role: &'a Role, kept: Option<(&'a str, &'a str)>) -> impl Iterator<Item = String> + 'a {
