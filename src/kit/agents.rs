@@ -12,14 +12,16 @@ pub const PLAN_FOLDER: &str = "/etc/microapp/plan";
 pub const PLAN_FILE: &str = "plan.json";
 /// Where the provisioner finds logins: each Secret is a folder of its name, with the files `username` and `password`.
 pub const LOGINS_FOLDER: &str = "/etc/microapp/logins";
-/// Where the provisioner finds the Secrets that people named: each is a folder of its name, with a file for each key.
+/// Where the provisioner finds single keys of Secrets that people named: each Secret is a folder of its name, with a file for each key.
 pub const SECRETS_FOLDER: &str = "/etc/microapp/secrets";
+/// Where it finds the Secrets that are used as a whole, in the same form.
+pub const WHOLE_SECRETS_FOLDER: &str = "/etc/microapp/whole-secrets";
 /// The key of the report's ConfigMap.
 pub const REPORT_KEY: &str = "report.json";
 /// The field manager that writes the report.
 pub const REPORT_MANAGER: &str = "microapp-provisioner";
 /// A report of more bytes is not read.
-pub const REPORT_LIMIT: usize = 64 * 1024;
+pub const REPORT_LIMIT: usize = 512 * 1024;
 /// Where `agent discover` writes endpoints for Envoy: one file for each cluster, named by [`endpoints_file`].
 pub const ENDPOINTS_FOLDER: &str = "/var/run/microapp/endpoints";
 /// Where `agent discover` writes Envoy's configuration as this node can serve it. No cluster, and so no other file there, is called so.
@@ -98,7 +100,7 @@ pub struct WatchedSecrets {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretUse {
-    /// A folder of [`SECRETS_FOLDER`].
+    /// A folder of [`SECRETS_FOLDER`], or of [`WHOLE_SECRETS_FOLDER`].
     pub secret: String,
     /// None: all of it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -61,6 +61,13 @@ pub fn scratch(name: &str, size: &str) -> Volume {
     Volume { name: name.into(), empty_dir: Some(EmptyDirVolumeSource { size_limit: Some(Quantity(size.into())), ..Default::default() }), ..Default::default() }
 }
 
+/// An empty folder in memory, which counts against the memory limit of those who write there.
+pub fn memory(name: &str, size: &str) -> Volume {
+    let mut volume = scratch(name, size);
+    volume.empty_dir.get_or_insert_default().medium = Some("Memory".into());
+    volume
+}
+
 /// Where a volume is seen.
 pub fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
     VolumeMount { name: volume.into(), mount_path: path.into(), read_only: read_only.then_some(true), ..Default::default() }

@@ -1,6 +1,7 @@
 //! The provisioner against a real PostgreSQL server: what it makes, what it repairs, what it takes away, and what it never touches.
 
 mod hostile;
+mod rounds;
 mod server;
 
 use std::collections::BTreeMap;
@@ -56,10 +57,28 @@ impl Case {
     }
 
     async fn round_after(&self, last: Option<&Report>) -> (Option<Report>, Report) {
+        let provisioner = self.provisioner(vec![]);
+        let report = |proofs: &[Proof]| Report { proofs: proofs.to_vec(), ..Default::default() };
+        let mut told = None;
+        let last = last.map(|report| report.proofs.clone()).unwrap_or_default();
+        let proofs = provisioner.round(&provisioner.plan.provisions[0], &last, async |proofs: &[Proof]| told = Some(report(proofs))).await;
+        (told, report(&proofs))
+    }
+
+    /// A provisioner of this server, and of others.
+    fn provisioner(&self, others: Vec<PostgreSQL>) -> Provisioner {
+        let provisions = std::iter::once(self.plan()).chain(others).map(Provision::PostgreSQL).collect();
+        let plan = Plan { mark: self.mark.into(), interval_seconds: 2, provisions, secrets: None };
+        let folder = |name| self.server.folder.join(name);
+        let (logins, secrets, whole_secrets) = (folder("logins"), folder("secrets"), folder("whole"));
+        Provisioner { plan, digest: "d1".into(), logins, secrets, whole_secrets, mounted: tokio::time::Instant::now() }
+    }
+
+    fn plan(&self) -> PostgreSQL {
         let mut databases: Vec<String> = self.logins.iter().map(|login| login.database.clone()).collect();
         databases.sort();
         databases.dedup();
-        let server = PostgreSQL {
+        PostgreSQL {
             component: "database".into(),
             host: "127.0.0.1".into(),
             port: self.server.port,
@@ -67,13 +86,7 @@ impl Case {
             databases,
             version: self.version.clone(),
             logins: self.logins.clone(),
-        };
-        let plan = Plan { mark: self.mark.into(), interval_seconds: 60, provisions: vec![Provision::PostgreSQL(server)], secrets: None };
-        let provisioner = Provisioner { plan, digest: "d1".into(), logins: self.server.folder.join("logins"), secrets: self.server.folder.join("secrets") };
-        let mut told = None;
-        let report = provisioner.round(last, async |report: &Report| told = Some(report.clone())).await;
-        assert_eq!(report.plan, "d1");
-        (told, report)
+        }
     }
 
     /// One round after which everything must work.

@@ -5,26 +5,25 @@
 
 pub mod postgresql;
 mod report;
+mod rounds;
 mod secrets;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
-use tokio::time::sleep;
-use tracing::{error, info, warn};
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
 
-use super::backoff::Backoff;
 use super::server::{self, Readiness};
-use super::{Error, cluster, read_plan, whole};
-use crate::kit::agents::{LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, Report, SECRETS_FOLDER};
+use super::{Error, cluster, read_plan};
+use crate::kit::agents::{LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, SECRETS_FOLDER, SecretDigests, WHOLE_SECRETS_FOLDER};
 use report::Reporter;
+pub use rounds::{Found, tend};
+use secrets::Folders;
 
-/// The first wait after a round that left something broken; it doubles up to the interval of the plan.
-const RETRY: Duration = Duration::from_secs(2);
-/// After this many intervals without a round, what was proved is not believed any more.
-const BELIEVED_INTERVALS: u32 = 3;
+/// What was not there when the pod began is mounted within two rounds of the kubelet: until then, a Secret that is not seen may well be there.
+const MOUNTING: Duration = Duration::from_secs(120);
 const MESSAGE_CHARACTERS: usize = 256;
 /// As long as the operator may take to read of a failure before it is mended.
 const HEARD: Duration = Duration::from_secs(1);
@@ -37,9 +36,12 @@ pub struct Options {
     /// The folder with one folder for each Secret.
     #[arg(long, env = "MICROAPP_LOGINS", default_value = LOGINS_FOLDER)]
     logins: PathBuf,
-    /// The folder with one folder for each Secret that people named.
+    /// The folder with one folder for each Secret that people named, with the keys that are used of it.
     #[arg(long, env = "MICROAPP_SECRETS", default_value = SECRETS_FOLDER)]
     secrets: PathBuf,
+    /// The folder with one folder for each Secret that people named and that is used as a whole.
+    #[arg(long, env = "MICROAPP_WHOLE_SECRETS", default_value = WHOLE_SECRETS_FOLDER)]
+    whole_secrets: PathBuf,
     /// The ConfigMap that takes the report.
     #[arg(long, env = "MICROAPP_REPORT")]
     report: String,
@@ -53,43 +55,18 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let readiness = Readiness::new();
     let mut reporter = Reporter::new(cluster()?, options.report);
     let serve = server::serve(options.listen, readiness.clone(), Default::default());
-    let rounds = rounds(Provisioner { plan, digest, logins: options.logins, secrets: options.secrets }, &mut reporter, &readiness);
+    let Options { logins, secrets, whole_secrets, .. } = options;
+    let provisioner = Provisioner { plan, digest, logins, secrets, whole_secrets, mounted: Instant::now() + MOUNTING };
+    let rounds = rounds::run(&provisioner, &mut reporter, &readiness);
     tokio::select! {
         ended = serve => ended,
         () = rounds => Ok(()),
     }
 }
 
-async fn rounds(provisioner: Provisioner, reporter: &mut Reporter, readiness: &Readiness) {
-    let interval = Duration::from_secs(provisioner.plan.interval_seconds).max(RETRY);
-    let mut backoff = Backoff::new(RETRY, interval);
-    let mut last = None;
-    loop {
-        let tell = async |report: &Report| {
-            publish(reporter, report).await;
-        };
-        let report = provisioner.round(last.as_ref(), tell).await;
-        let published = publish(reporter, &report).await;
-        if published {
-            readiness.extend(interval * BELIEVED_INTERVALS);
-        }
-        if published && report.proofs.iter().all(|proof| proof.proved) {
-            backoff.succeeded();
-            sleep(interval).await;
-        } else {
-            sleep(backoff.failed()).await;
-        }
-        last = Some(report);
-    }
-}
-
-/// A report that cannot be written stops no repair: it is said, and tried again with the next round.
-async fn publish(reporter: &mut Reporter, report: &Report) -> bool {
-    reporter.publish(report).await.inspect_err(|error| error!(error = whole(error), "cannot write the report")).is_ok()
-}
-
 /// The one reason that makes a new login.
 const SECRET_MISSING: &str = "SecretMissing";
+const SECRET_UNREAD: &str = "SecretUnread";
 
 /// Why a binding does not work. Each sentence goes to the user, and holds no secret.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -120,7 +97,7 @@ impl Failure {
             Self::ServerUnreachable(_) => "ServerUnreachable",
             Self::SecretMissing { secret, .. } if secret == own => SECRET_MISSING,
             Self::SecretMissing { .. } => "AdministratorMissing",
-            Self::SecretUnread { .. } => "SecretUnread",
+            Self::SecretUnread { .. } => SECRET_UNREAD,
             Self::AccessMissing(_) => "AccessMissing",
             Self::AccessTooWide(_) => "AccessTooWide",
             Self::NotOurs(_) => "NotOurs",
@@ -158,55 +135,82 @@ pub struct Provisioner {
     pub digest: String,
     pub logins: PathBuf,
     pub secrets: PathBuf,
+    pub whole_secrets: PathBuf,
+    /// From now on, a Secret that is not mounted is missing.
+    pub mounted: Instant,
 }
 
 impl Provisioner {
-    /// Proves, repairs and proves again. What was not broken at the end of the `last` round is told before it is repaired, so that no failure passes unseen.
-    pub async fn round(&self, last: Option<&Report>, tell: impl AsyncFnOnce(&Report)) -> Report {
-        let before = self.prove().await;
-        let broken: Vec<&Proof> = before.proofs.iter().filter(|proof| !proof.proved).collect();
-        if broken.iter().any(|proof| !last.is_some_and(|last| known(last, proof))) {
+    /// Proves one server's bindings, repairs and proves again. What was not broken at the end of the `last` round is told before it is repaired, so that no
+    /// failure passes unseen.
+    pub async fn round(&self, provision: &Provision, last: &[Proof], tell: impl AsyncFnOnce(&[Proof])) -> Vec<Proof> {
+        let before = self.prove(provision).await;
+        let broken: Vec<&Proof> = before.iter().filter(|proof| !proof.proved).collect();
+        if broken.iter().any(|proof| !known(last, proof)) {
             for proof in &broken {
                 warn!(service = proof.service, component = proof.component, reason = proof.reason, "broken: {}", proof.message);
             }
             tell(&before).await;
-            if broken.iter().any(|proof| last.is_some_and(|last| worked(last, proof))) {
+            if broken.iter().any(|proof| worked(last, proof)) {
                 // The operator acts on what stands, not on what stood: a failure that is mended at once would be news to nobody.
                 sleep(HEARD).await;
             }
         }
-        let obstacles = self.repair(&before.proofs).await;
+        let obstacles = self.repair(provision, &before).await;
         if broken.is_empty() {
             return before;
         }
-        let mut after = self.prove().await;
+        let mut after = self.prove(provision).await;
         // Why it could not be repaired says more than that it is still broken; but a Secret that is missing must be made first of all.
-        for proof in after.proofs.iter_mut().filter(|proof| !proof.proved && proof.reason != SECRET_MISSING) {
+        for proof in after.iter_mut().filter(|proof| !proof.proved && ![SECRET_MISSING, SECRET_UNREAD].contains(&proof.reason.as_str())) {
             if let Some(obstacle) = obstacles.iter().find(|it| it.service == proof.service && it.component == proof.component) {
                 obstacle.failure.explain(proof);
             }
         }
-        info!(proved = after.proofs.iter().filter(|proof| proof.proved).count(), of = after.proofs.len(), "proved again");
+        info!(proved = after.iter().filter(|proof| proof.proved).count(), of = after.len(), "proved again");
         after
     }
 
-    async fn prove(&self) -> Report {
-        let proofs = stream::iter(&self.plan.provisions).then(async |provision| match provision {
-            Provision::PostgreSQL(server) => postgresql::prove(server, &self.logins).await,
-        });
-        let proofs = proofs.collect::<Vec<_>>().await.concat();
-        let secrets = match &self.plan.secrets {
-            Some(watched) => Some(secrets::digests(watched, &self.logins, &self.secrets).await),
-            None => None,
-        };
-        Report { plan: self.digest.clone(), proofs, secrets }
+    /// What is told of a server whose round did not end in time.
+    fn unanswered(provision: &Provision, deadline: Duration) -> Vec<Proof> {
+        let Provision::PostgreSQL(server) = provision;
+        let failure = Failure::ServerUnreachable(format!("the server did not answer everything within {} s", deadline.as_secs()));
+        let mut proofs: Vec<Proof> = server.logins.iter().map(|login| postgresql::unproved(server, login)).collect();
+        proofs.iter_mut().for_each(|proof| failure.explain(proof));
+        proofs
     }
 
-    async fn repair(&self, proofs: &[Proof]) -> Vec<Obstacle> {
-        let obstacles = stream::iter(&self.plan.provisions).then(async |provision| match provision {
-            Provision::PostgreSQL(server) => postgresql::repair(server, &self.plan.mark, &self.logins, proofs).await,
-        });
-        let obstacles = obstacles.collect::<Vec<_>>().await.concat();
+    /// Ends when the server ends the session that waits for it. Never, if there is none.
+    async fn lost(&self, provision: &Provision) {
+        let Provision::PostgreSQL(server) = provision;
+        if postgresql::ended(server, &self.logins).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    async fn prove(&self, provision: &Provision) -> Vec<Proof> {
+        let Provision::PostgreSQL(server) = provision;
+        let mut proofs = postgresql::prove(server, &self.logins).await;
+        for proof in proofs.iter_mut().filter(|proof| self.mounting() && proof.reason == SECRET_MISSING) {
+            proof.reason = SECRET_UNREAD.into();
+        }
+        proofs
+    }
+
+    /// Nothing is said of the Secrets while their key may still be on its way.
+    async fn digests(&self) -> Option<SecretDigests> {
+        let watched = self.plan.secrets.as_ref()?;
+        let told = secrets::digests(watched, &self.logins, &Folders { keyed: &self.secrets, whole: &self.whole_secrets }).await;
+        (!told.key_missing || !self.mounting()).then_some(told)
+    }
+
+    fn mounting(&self) -> bool {
+        Instant::now() < self.mounted
+    }
+
+    async fn repair(&self, provision: &Provision, proofs: &[Proof]) -> Vec<Obstacle> {
+        let Provision::PostgreSQL(server) = provision;
+        let obstacles = postgresql::repair(server, &self.plan.mark, &self.logins, proofs).await;
         for obstacle in &obstacles {
             warn!(service = obstacle.service, component = obstacle.component, "cannot repair: {}", obstacle.failure);
         }
@@ -215,13 +219,13 @@ impl Provisioner {
 }
 
 /// Whether a binding was broken before.
-fn known(last: &Report, broken: &Proof) -> bool {
-    last.proofs.iter().any(|proof| !proof.proved && proof.service == broken.service && proof.component == broken.component)
+fn known(last: &[Proof], broken: &Proof) -> bool {
+    last.iter().any(|proof| !proof.proved && proof.service == broken.service && proof.component == broken.component)
 }
 
 /// Whether a binding worked before.
-fn worked(last: &Report, broken: &Proof) -> bool {
-    last.proofs.iter().any(|proof| proof.proved && proof.service == broken.service && proof.component == broken.component)
+fn worked(last: &[Proof], broken: &Proof) -> bool {
+    last.iter().any(|proof| proof.proved && proof.service == broken.service && proof.component == broken.component)
 }
 
 /// Why one binding could not be made or repaired.

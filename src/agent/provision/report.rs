@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client};
 use tokio::time::{Instant, timeout};
+use tracing::warn;
 
 use crate::agent::Error;
 use crate::kit::agents::{REPORT_KEY, REPORT_LIMIT, REPORT_MANAGER, Report};
@@ -31,10 +32,7 @@ impl Reporter {
         if self.last.as_ref().is_some_and(|(last, at)| last == report && at.elapsed() < INSURANCE) {
             return Ok(());
         }
-        let text = serde_json::to_string(report)?;
-        if text.len() > REPORT_LIMIT {
-            return Err(Error::ReportTooLong(text.len()));
-        }
+        let text = fitting(report)?;
         let content = ConfigMap {
             metadata: ObjectMeta { name: Some(self.name.clone()), ..Default::default() },
             data: Some(BTreeMap::from([(REPORT_KEY.into(), text)])),
@@ -48,6 +46,21 @@ impl Reporter {
     }
 }
 
+/// The report, or as much of it as is read: first without sentences, then without what Secrets contain. What is left out is not known to the operator.
+fn fitting(report: &Report) -> Result<String, Error> {
+    let mut text = serde_json::to_string(report)?;
+    let mut shorter = report.clone();
+    let steps: [fn(&mut Report); 2] = [|it| it.proofs.iter_mut().for_each(|proof| proof.message.clear()), |it| it.secrets = None];
+    for shorten in steps {
+        if text.len() > REPORT_LIMIT {
+            warn!(bytes = text.len(), "the report is too long and is shortened");
+            shorten(&mut shorter);
+            text = serde_json::to_string(&shorter)?;
+        }
+    }
+    if text.len() > REPORT_LIMIT { Err(Error::ReportTooLong(text.len())) } else { Ok(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -55,6 +68,8 @@ mod tests {
     use axum::http::{Request, Response};
     use kube::client::Body;
     use tower_test::mock;
+
+    use crate::kit::agents::{Proof, SecretDigests};
 
     use super::*;
 
@@ -110,6 +125,29 @@ mod tests {
         assert!(reporter.publish(&report("LoggedIn")).await.is_err());
         assert!(reporter.publish(&report("LoggedIn")).await.is_err());
         assert_eq!(count(&asked), 2);
+    }
+
+    #[test]
+    fn what_is_too_long_is_shortened_and_stays_true() -> anyhow::Result<()> {
+        let proof = |i: usize| Proof { service: format!("{i:063}"), secret: format!("{i:0253}"), message: "m".repeat(256), ..Default::default() };
+        let digests = |names: usize| (0..names).map(|i| (format!("{i:0130}/{i:0130}"), "0123456789abcdef".to_owned())).collect();
+        let of = |names| Report {
+            proofs: (0..50).map(proof).collect(),
+            secrets: Some(SecretDigests { digests: digests(names), ..Default::default() }),
+            ..Default::default()
+        };
+        let read = |text: String| serde_json::from_str::<Report>(&text);
+        assert_eq!(read(fitting(&of(750))?)?, of(750), "15 keys for each of 50 services fit with everything");
+        let (mut names, size) = (1600, |names| serde_json::to_string(&of(names)).map(|text| text.len()));
+        while size(names)? <= REPORT_LIMIT {
+            names += 20;
+        }
+        let told = read(fitting(&of(names))?)?;
+        assert!(told.proofs.iter().all(|proof| proof.message.is_empty()), "{names}");
+        assert!(told.secrets == of(names).secrets, "{names}");
+        let told = read(fitting(&of(5000))?)?;
+        assert!(told.secrets.is_none() && told.proofs.len() == 50);
+        Ok(())
     }
 
     #[tokio::test]

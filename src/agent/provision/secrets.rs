@@ -12,8 +12,14 @@ use crate::kit::{
     credentials::PASSWORD,
 };
 
-/// A digest of each Secret that is there. `logins` holds the key, `secrets` a folder for each Secret.
-pub async fn digests(watched: &WatchedSecrets, logins: &Path, secrets: &Path) -> SecretDigests {
+/// Where Secrets of people are: single keys, and whole ones. Each Secret is a folder.
+pub struct Folders<'a> {
+    pub keyed: &'a Path,
+    pub whole: &'a Path,
+}
+
+/// A digest of each Secret that is there. `logins` holds the key.
+pub async fn digests(watched: &WatchedSecrets, logins: &Path, secrets: &Folders<'_>) -> SecretDigests {
     let mut told = SecretDigests { key: watched.key.clone(), ..Default::default() };
     let key = match fs::read(logins.join(&watched.key).join(PASSWORD)).await {
         Ok(key) => key,
@@ -42,8 +48,8 @@ pub async fn digests(watched: &WatchedSecrets, logins: &Path, secrets: &Path) ->
 }
 
 /// The files that are used of a Secret, by name.
-async fn content(secrets: &Path, used: &SecretUse) -> io::Result<BTreeMap<String, Vec<u8>>> {
-    let folder = secrets.join(&used.secret);
+async fn content(secrets: &Folders<'_>, used: &SecretUse) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let folder = if used.key.is_some() { secrets.keyed } else { secrets.whole }.join(&used.secret);
     let mut names: Vec<String> = used.key.iter().cloned().collect();
     if used.key.is_none() {
         let mut entries = fs::read_dir(&folder).await?;
@@ -92,7 +98,7 @@ mod tests {
         if let Some(key) = key {
             fs::write(logins.join("key").join(PASSWORD), key).await?;
         }
-        let told = digests(&WatchedSecrets { key: "key".into(), uses: uses() }, &logins, &secrets).await;
+        let told = digests(&WatchedSecrets { key: "key".into(), uses: uses() }, &logins, &Folders { keyed: &secrets, whole: &secrets }).await;
         fs::remove_dir_all(folder).await?;
         Ok(told)
     }

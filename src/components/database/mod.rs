@@ -8,6 +8,11 @@ pub use spec::*;
 use super::{Component, Engine};
 use crate::kit::{binding::Binding, credentials::Hook, scope::Scope};
 
+/// Longest name that the server keeps whole, in bytes; it cuts what is longer without a word.
+pub const LONGEST_NAME: usize = 63;
+/// The longest of what is put behind a database's name to name its roles: `__owner`, `__reader`.
+pub const LONGEST_SUFFIX: usize = "__reader".len();
+
 /// One service's use of the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatabaseEdge {

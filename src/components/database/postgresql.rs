@@ -24,6 +24,8 @@ const ADMIN: &str = "postgres";
 const RESERVED: &[&str] = &["pg_*", ADMIN, "template0", "template1", "public", "none"];
 /// Where the image from version 18 on keeps data: the folder of the major lies below the volume.
 const VOLUME: &str = "/var/lib/postgresql";
+/// Shared memory of parallel queries when no memory limit bounds it: a runtime's own 64 MB are too little for them.
+const SHARED_MEMORY: &str = "1Gi";
 
 pub struct PostgreSql;
 
@@ -88,7 +90,7 @@ impl Engine<Database> for PostgreSql {
 }
 
 fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Workload {
-    let ready = Ask::Exec(&["pg_isready", "--host=127.0.0.1", "--username=postgres", "--quiet"]);
+    let limit = spec.runtime.resources.as_ref().and_then(|it| it.limits.get("memory")).map(ToString::to_string);
     Workload {
         name,
         part: Database::ROLE.into(),
@@ -105,11 +107,11 @@ fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Work
             value("POSTGRES_DB", "postgres"),
             value("POSTGRES_INITDB_ARGS", "--data-checksums --auth-host=scram-sha-256 --auth-local=scram-sha-256 --encoding=UTF8"),
         ],
-        volumes: vec![pod::scratch("run", "16Mi")],
-        mounts: vec![pod::mount("run", "/var/run/postgresql", false)],
-        // A first start makes the data, and a start after a crash reads the log: both take their time.
-        startup: Some((ready.clone(), 600)),
-        readiness: Some(ready),
+        volumes: vec![pod::scratch("run", "16Mi"), pod::memory("shm", limit.as_deref().unwrap_or(SHARED_MEMORY))],
+        mounts: vec![pod::mount("run", "/var/run/postgresql", false), pod::mount("shm", "/dev/shm", false)],
+        // The one probe, and one that ends nothing: a first start makes the data, and a recovery reads the log, for as long as that takes. Ended in the
+        // midst of it, the server would begin again from the same place, for ever.
+        readiness: Some(Ask::Exec(&["pg_isready", "--host=127.0.0.1", "--username=postgres", "--quiet"])),
         resources: spec.runtime.resources.clone(),
         default_requests: ("100m", "256Mi"),
         scheduling: spec.runtime.scheduling.clone(),
@@ -142,5 +144,33 @@ pub fn binding(scope: &Scope<'_>, edge: &DatabaseEdge) -> Binding {
         ],
         host,
         tls: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(spec: &Database) -> Workload {
+        server(spec, "shop-database".into(), &images::version_of(images::POSTGRESQL, None, None), "admin")
+    }
+
+    #[test]
+    fn no_probe_ends_a_server_that_recovers() {
+        let server = of(&Database::default());
+        // `pg_isready` answers 0 only when connections are accepted, and 1 as long as a server recovers.
+        assert!(server.startup.is_none() && server.liveness.is_none(), "a probe that can fail while it recovers ends it");
+        assert!(matches!(server.readiness, Some(Ask::Exec(command)) if command[0] == "pg_isready"));
+    }
+
+    #[test]
+    fn shared_memory_is_as_large_as_the_limit() {
+        let size = |spec: &Database| {
+            let shm = of(spec).volumes.into_iter().find(|volume| volume.name == "shm").and_then(|volume| volume.empty_dir);
+            shm.map(|dir| (dir.medium.unwrap_or_default(), dir.size_limit.unwrap_or_default().0)).unwrap_or_default()
+        };
+        assert_eq!(size(&Database::default()), ("Memory".into(), SHARED_MEMORY.into()));
+        let spec: Database = serde_json::from_value(serde_json::json!({ "resources": { "limits": { "memory": "3Gi" } } })).unwrap_or_default();
+        assert_eq!(size(&spec), ("Memory".into(), "3Gi".into()));
     }
 }

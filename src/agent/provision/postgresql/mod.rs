@@ -14,8 +14,9 @@ use tokio_postgres::error::SqlState;
 use super::{Failure, Login};
 use crate::agent::whole;
 use crate::kit::agents::DatabaseLogin;
-pub use proof::prove;
+pub use proof::{prove, unproved};
 pub use repair::repair;
+pub use session::ended;
 
 /// For each exchange with a server.
 const DEADLINE: Duration = Duration::from_secs(5);

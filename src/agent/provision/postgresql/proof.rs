@@ -28,7 +28,7 @@ const RIGHTS: &str = "
 /// One proof for each login, in the plan's order.
 pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
     let proofs = stream::iter(&server.logins).map(async |login| {
-        let mut proof = Proof { service: login.service.clone(), component: server.component.clone(), secret: login.secret.clone(), ..Default::default() };
+        let mut proof = unproved(server, login);
         match log_in(server, login, logins).await {
             Ok(identity) => {
                 proof.proved = true;
@@ -40,6 +40,11 @@ pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
         proof
     });
     proofs.buffered(AT_ONCE).collect().await
+}
+
+/// The proof of a login before it is tried.
+pub fn unproved(server: &PostgreSQL, login: &DatabaseLogin) -> Proof {
+    Proof { service: login.service.clone(), component: server.component.clone(), secret: login.secret.clone(), ..Default::default() }
 }
 
 /// Who the server says it is, if it has exactly the access that the plan gives it.

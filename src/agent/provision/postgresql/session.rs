@@ -2,6 +2,7 @@
 //! asked depends on them: what a client asks for at its start outranks every default, and names are looked up among the server's own alone.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -58,6 +59,14 @@ pub async fn inside(server: &PostgreSQL, login: &Login, database: &str, version:
     connect(server, login, database, &all).await
 }
 
+/// Waits in a session until the server ends it.
+pub async fn ended(server: &PostgreSQL, logins: &Path) -> Result<(), Failure> {
+    let login = Login::read(logins, &server.admin_secret).await?;
+    let (_client, connection) = within(config(server, &login, MAINTENANCE, &administrator()).connect(NoTls)).await?;
+    connection.await.inspect_err(|error| tracing::debug!(error = whole(error), "the server has ended the session")).ok();
+    Ok(())
+}
+
 fn administrator() -> Settings {
     settings(NAMES).into_iter().chain(settings(ADMINISTRATOR)).collect()
 }
@@ -67,13 +76,17 @@ fn settings(all: &[(&str, &str)]) -> Settings {
 }
 
 async fn connect(server: &PostgreSQL, login: &Login, database: &str, settings: &Settings) -> Result<Client, Failure> {
-    let mut config = Config::new();
-    config.host(&server.host).port(server.port).dbname(database).user(&login.username).password(&login.password);
-    config.application_name("microapp-provisioner").connect_timeout(DEADLINE).options(options(settings));
-    let (client, connection) = within(config.connect(NoTls)).await?;
+    let (client, connection) = within(config(server, login, database, settings).connect(NoTls)).await?;
     // It ends with the client; what it fails with, the client's next request says.
     tokio::spawn(async move { connection.await.inspect_err(|error| tracing::debug!(error = whole(error), "a session ended")) });
     Ok(client)
+}
+
+fn config(server: &PostgreSQL, login: &Login, database: &str, settings: &Settings) -> Config {
+    let mut config = Config::new();
+    config.host(&server.host).port(server.port).dbname(database).user(&login.username).password(&login.password);
+    config.application_name("microapp-provisioner").connect_timeout(DEADLINE).options(options(settings));
+    config
 }
 
 /// As the server reads them at the start of a session: words between spaces, in which a backslash takes its meaning from what follows.
