@@ -82,7 +82,13 @@ fn fields_of_a_service_arrive() {
         { "name": "MODE", "valueFrom": { "configMapKeyRef": { "name": "modes", "key": "web" } } },
     ]);
     assert_eq!(json!(env[env.len() - 3..]), users);
-    assert!(env.contains(&json!({ "name": "ORDERS_URL", "value": format!("http://{APP}--orders:8080") })), "{env:?}");
+    let orders = json!([
+        { "name": "ORDERS_HOST", "value": format!("{APP}--orders") },
+        { "name": "ORDERS_PORT", "value": "8080" },
+        { "name": "ORDERS_HOSTPORT", "value": "$(ORDERS_HOST):$(ORDERS_PORT)" },
+        { "name": "ORDERS_URL", "value": "http://$(ORDERS_HOST):$(ORDERS_PORT)" },
+    ]);
+    assert!(env.windows(4).any(|four| json!(four) == orders), "{env:?}");
     let ports =
         json!([{ "name": "main", "port": 3000, "targetPort": "main", "appProtocol": "http" }, { "name": "admin", "port": 9090, "targetPort": "admin" }]);
     compare(object(&objects, "Service", "--web"), &[("/spec/ports", ports)]);

@@ -5,6 +5,7 @@ pub mod crd;
 pub mod events;
 pub mod gates;
 pub mod graph;
+pub mod names;
 pub mod part;
 mod paths;
 pub mod problems;

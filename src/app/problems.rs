@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::{MicroserviceApp, MicroserviceAppSpec, graph};
+use super::{MicroserviceApp, MicroserviceAppSpec, graph, names};
 use crate::components::{
     Component, gateway,
     services::{PathMatch, Service, Start},
@@ -20,6 +20,7 @@ pub fn problems(app: &MicroserviceApp) -> Vec<Problem> {
         database_name_conflicts(&spec.services),
         reserved_names(spec),
         versions(spec),
+        names::conflicts(app),
         gateway_too_large(app),
     ]
     .concat()

@@ -4,7 +4,7 @@ use super::{MicroserviceApp, gates, graph, problems::problems, rotation, spec::*
 use crate::components::{Component, Wiring, database, gateway::Gateway, provisioner, registry::Registry, services};
 use crate::kit::{
     agents::Plan,
-    binding::{self, Binding},
+    binding::Binding,
     objects::{Object, Objects},
     observed::Observed,
     problem::Problem,
@@ -35,6 +35,13 @@ pub struct App<'a> {
 }
 
 impl<'a> App<'a> {
+    /// The application as it is wired, whether it is sound or not: what [`super::names`] looks at.
+    pub(super) fn sketch(resource: &'a MicroserviceApp, observed: &'a Observed, settings: &'a Settings) -> Self {
+        let scope = scope(resource, observed, settings);
+        let wiring = graph::wiring(&resource.spec, |service| scope.service(service, ""), |_| 1);
+        Self { resource, scope, wiring, blocked: vec![] }
+    }
+
     /// Everything that is wrong with the resource as a whole, or a sound application.
     ///
     /// # Errors
@@ -100,28 +107,28 @@ impl<'a> App<'a> {
 
     /// What a service reaches, and the edges that its pods will carry.
     pub fn service_wiring(&self, service: &services::Service) -> services::ServiceWiring {
-        let mut bindings: Vec<Binding> = vec![];
-        for edge in self.wiring.databases.iter().filter(|edge| edge.service == service.name) {
-            bindings.extend(self.spec().database.iter().map(|spec| database::binding(&self.scope, spec, edge)));
-        }
-        bindings.extend(service.calls.iter().filter_map(|call| self.peer(&call.service)));
+        let calls = service.calls.iter().filter_map(|call| self.peer(&call.service));
+        let bindings = self.components_used(service).into_iter().chain(calls).collect();
         let edges = gates::edges(self, service).into_iter().map(|edge| edge.id).collect();
         services::ServiceWiring { bindings, edges, rotation: rotation::of(self, service) }
     }
 
-    /// How a service reaches another one.
-    fn peer(&self, name: &str) -> Option<Binding> {
-        let peer = self.spec().services.iter().find(|s| s.name == name)?;
-        let (host, port) = (self.scope.service(name, ""), peer.called_port()?);
-        let http = peer.protocol() == services::Protocol::HTTP;
-        let url = if http { format!("http://{host}:{port}") } else { format!("tcp://{host}:{port}") };
-        Some(Binding { name: name.into(), kind: if http { "http" } else { "tcp" }.into(), host, port, urls: vec![("URL", url)], ..Default::default() })
+    /// How a service reaches the components that it uses.
+    pub(super) fn components_used(&self, service: &services::Service) -> Vec<Binding> {
+        let edges = self.wiring.databases.iter().filter(|edge| edge.service == service.name);
+        edges.flat_map(|edge| self.spec().database.iter().map(|spec| database::binding(&self.scope, spec, edge))).collect()
     }
 
-    /// Bindings of a service whose variables the user's own replace.
+    /// How a service reaches another one.
+    pub(super) fn peer(&self, name: &str) -> Option<Binding> {
+        let peer = self.spec().services.iter().find(|s| s.name == name)?;
+        Some(services::binding(peer, self.scope.service(name, ""), peer.called_port()?))
+    }
+
+    /// Variables of a binding that the user's own replace.
     pub fn overridden(&self, service: &services::Service, component: &str) -> Vec<String> {
-        let prefix = format!("{}_", binding::variable(component));
-        service.env.iter().filter(|v| v.name.starts_with(&prefix)).map(|v| v.name.clone()).collect()
+        let ours: Vec<String> = self.components_used(service).iter().filter(|b| b.name == component).flat_map(Binding::env).map(|v| v.name).collect();
+        service.env.iter().filter(|v| ours.contains(&v.name)).map(|v| v.name.clone()).collect()
     }
 
     /// The roles of the declared components, with their engines.
@@ -151,6 +158,7 @@ fn scope<'a>(resource: &'a MicroserviceApp, observed: &'a Observed, settings: &'
             PullPolicy::Never => "Never",
         }),
         pull_secrets: images.iter().flat_map(|i| &i.pull_secret_refs).map(|r| r.name.as_str()).collect(),
+        agent_resources: spec.agents.as_ref().and_then(|agents| agents.resources.as_ref()),
         highly_available: spec.availability == Some(Availability::HighlyAvailable),
         retain: spec.data_retention.unwrap_or_default() == DataRetention::Retain,
         agent_image: &settings.agent_image,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::status::Status;
 use crate::components::{database::Database, gateway::Gateway, registry::Registry, services::Service};
-use crate::kit::fields::NamedRef;
+use crate::kit::fields::{NamedRef, Resources};
 use crate::kit::forms::{self, CONFINED, CONFINED_TEXT, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT, REGISTRY_TEXT};
 
 /// A microservice application: your services and the components that they use, wired together and kept so.
@@ -69,6 +69,9 @@ pub struct MicroserviceAppSpec {
     #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(CONFINED).message(CONFINED_TEXT))]
     #[x_kube(validation = Rule::new(forms::qualified_keys()).message(QUALIFIED_KEYS_TEXT))]
     pub annotations: BTreeMap<String, String>,
+    /// The containers that the operator adds beside yours and the components': what finds endpoints for the gateway, and what makes logins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<Agents>,
     /// Where images come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<Images>,
@@ -86,6 +89,15 @@ pub struct MicroserviceAppSpec {
     /// The database. `{}` means: with defaults. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Database>,
+}
+
+/// The containers that the operator adds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Agents {
+    /// CPU and memory of each of them. A namespace whose quota bounds limits needs limits here. Default: requests of 10m and 24Mi, no limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
 }
 
 /// How much an application may lose and go on.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::frameworks;
 use crate::app::{MicroserviceApp, schema::closest};
 use crate::components::services::{Protocol, Service};
 use crate::kit::{images, problem::Problem};
@@ -53,7 +54,7 @@ pub fn misread(surprises: Vec<(String, Value, String)>) -> Vec<Problem> {
 /// What the specification says and hardly means.
 pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
     let services = &app.spec.services;
-    let mut hints = vec![];
+    let mut hints = frameworks::hints(app);
     for (index, service) in services.iter().enumerate() {
         let path = format!("spec.services[{index}]");
         if floating(&service.image) {

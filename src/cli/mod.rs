@@ -4,6 +4,7 @@ mod changes;
 pub mod check;
 pub mod clusterrole;
 mod crd;
+mod frameworks;
 mod graph;
 mod hints;
 pub mod input;

@@ -16,8 +16,12 @@ use crate::kit::{
     objects::HASH,
     observed::{self, Facts, Record},
     scope::{ENGINE, MAJOR, PART, part_of},
-    workload::SECRETS,
+    text,
+    workload::{IMAGES, SECRETS},
 };
+
+/// Bytes kept of what a pod or a workload says of itself.
+const TEXT_LIMIT: usize = 512;
 
 /// What is kept of an object of a kind of ours.
 pub fn record(kind: &str, object: &DynamicObject) -> Record {
@@ -71,6 +75,7 @@ impl ParseValue for DynamicObject {
 
 fn deployment(from: &Deployment) -> observed::Workload {
     let (spec, status) = (from.spec.clone().unwrap_or_default(), from.status.clone().unwrap_or_default());
+    let failed = status.conditions.iter().flatten().find(|c| c.type_ == "ReplicaFailure" && c.status == "True");
     observed::Workload {
         replicas: spec.replicas.unwrap_or(1),
         ready: status.ready_replicas.unwrap_or(0),
@@ -78,8 +83,11 @@ fn deployment(from: &Deployment) -> observed::Workload {
         current: status.replicas.unwrap_or(0),
         observed: status.observed_generation >= from.metadata.generation,
         annotations: annotations(&spec.template),
-        secrets: from.metadata.annotations.iter().flatten().find(|(key, _)| *key == SECRETS).map(|(_, seen)| seen.clone()),
+        secrets: remembered(&from.metadata, SECRETS),
         images: images(&spec.template),
+        chosen: chosen(&from.metadata),
+        failure: failed.map(|c| short(c.message.as_deref().or(c.reason.as_deref()).unwrap_or_default())),
+        paused: spec.paused == Some(true),
         revision: String::new(),
     }
 }
@@ -97,8 +105,21 @@ fn stateful_set(from: &StatefulSet) -> observed::Workload {
         annotations: annotations(&spec.template),
         secrets: None,
         images: images(&spec.template),
+        chosen: chosen(&from.metadata),
+        failure: None,
+        paused: false,
         revision: status.update_revision.unwrap_or_default(),
     }
+}
+
+/// What a workload remembers of itself.
+fn remembered(meta: &ObjectMeta, annotation: &str) -> Option<String> {
+    meta.annotations.as_ref()?.get(annotation).cloned()
+}
+
+/// The images that we chose for its containers.
+fn chosen(meta: &ObjectMeta) -> Option<observed::Chosen> {
+    serde_json::from_str(&remembered(meta, IMAGES)?).ok()
 }
 
 fn annotations(template: &PodTemplateSpec) -> BTreeMap<String, String> {
@@ -152,8 +173,13 @@ pub fn pod(from: &Pod) -> observed::Pod {
         ready,
         deleting: from.metadata.deletion_timestamp.is_some(),
         revision: label("controller-revision-hash"),
-        trouble: unschedulable.or_else(|| containers.filter_map(trouble).next()).filter(|_| !ready),
+        trouble: unschedulable.or_else(|| containers.filter_map(trouble).next()).filter(|_| !ready).map(|(reason, text)| (short(&reason), short(&text))),
     }
+}
+
+/// As much of a text as is kept for every pod and workload.
+fn short(text: &str) -> String {
+    text::plain(&text::cut(text, TEXT_LIMIT))
 }
 
 /// Why a container does not run: what it waits for, or how it ended.

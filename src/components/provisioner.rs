@@ -83,6 +83,7 @@ pub fn build(scope: &Scope<'_>, plan: Plan, out: &mut Objects) {
         mounts: [vec![pod::mount("token", access::TOKEN_FOLDER, true), pod::mount("logins", LOGINS_FOLDER, true)], mounts].concat(),
         readiness: Some(Ask::Http { path: "/readyz".into(), port: AGENT_PORT }),
         liveness: Some(Ask::Http { path: "/livez".into(), port: AGENT_PORT }),
+        resources: scope.agent_resources.cloned(),
         default_requests: resources_of_agents(),
         shutdown: Shutdown { stop: 5, ..Default::default() },
         rules: vec![access::rule("", "configmaps", &[&report], &["patch"])],

@@ -47,7 +47,7 @@ impl Binding {
         let mut env = vec![
             value(format!("{prefix}_HOST"), self.host.clone()),
             value(format!("{prefix}_PORT"), self.port.to_string()),
-            value(format!("{prefix}_HOSTPORT"), format!("{}:{}", self.host, self.port)),
+            value(format!("{prefix}_HOSTPORT"), format!("$({prefix}_HOST):$({prefix}_PORT)")),
         ];
         env.extend(self.resource.iter().map(|resource| value(format!("{prefix}_NAME"), resource.clone())));
         if let Some(secret) = &self.secret {
@@ -83,10 +83,30 @@ pub fn from_secret(name: impl Into<String>, secret: &str, key: &str) -> EnvVar {
     EnvVar { name: name.into(), value_from: Some(EnvVarSource { secret_key_ref: Some(selector), ..Default::default() }), ..Default::default() }
 }
 
-/// Ours before the user's, so that his may use ours by `$(NAME)`; one of his with the name of one of ours replaces it.
+/// Ours before the user's, so that his may use ours by `$(NAME)`. One of his with the name of one of ours takes its place, so that the addresses that are made
+/// from it are made from his; what he makes it from comes along.
 pub fn merge(ours: Vec<EnvVar>, users: Vec<EnvVar>) -> Vec<EnvVar> {
-    let kept = ours.into_iter().filter(|our| users.iter().all(|theirs| theirs.name != our.name)).collect::<Vec<_>>();
-    kept.into_iter().chain(users).collect()
+    let mut merged: Vec<EnvVar> = vec![];
+    for our in ours {
+        match users.iter().position(|theirs| theirs.name == our.name) {
+            Some(index) => place(&users, index, &mut merged),
+            None => merged.push(our),
+        }
+    }
+    (0..users.len()).for_each(|index| place(&users, index, &mut merged));
+    merged
+}
+
+/// Adds one of the user's variables after those of his that it uses. As everywhere, only a variable that stands before another one can be used by it.
+fn place(users: &[EnvVar], index: usize, merged: &mut Vec<EnvVar>) {
+    let variable = &users[index];
+    if merged.iter().any(|there| there.name == variable.name) {
+        return;
+    }
+    let text = variable.value.as_deref().unwrap_or_default();
+    let used = |earlier: &usize| text.contains(&format!("$({})", users[*earlier].name));
+    (0..index).filter(used).for_each(|earlier| place(users, earlier, merged));
+    merged.push(variable.clone());
 }
 
 #[cfg(test)]
@@ -94,10 +114,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_users_variable_replaces_ours_and_stands_last() {
-        let merged = merge(vec![value("A", "ours"), value("B", "ours")], vec![value("A", "theirs"), value("C", "$(B)")]);
-        let names: Vec<_> = merged.iter().map(|v| (v.name.as_str(), v.value.as_deref().unwrap_or_default())).collect();
-        assert_eq!(names, [("B", "ours"), ("A", "theirs"), ("C", "$(B)")]);
+    fn a_users_variable_takes_the_place_of_ours_with_what_it_is_made_from() {
+        let names = |ours: &[(&str, &str)], users: &[(&str, &str)]| {
+            let variables = |all: &[(&str, &str)]| all.iter().map(|(name, text)| value(*name, *text)).collect::<Vec<_>>();
+            merge(variables(ours), variables(users)).into_iter().map(|v| format!("{}={}", v.name, v.value.unwrap_or_default())).collect::<Vec<_>>()
+        };
+        let ours = [("HOST", "ours"), ("PORT", "1"), ("URL", "x://$(HOST):$(PORT)")];
+        assert_eq!(names(&ours, &[("A", "a"), ("HOST", "h")]), ["HOST=h", "PORT=1", "URL=x://$(HOST):$(PORT)", "A=a"]);
+        assert_eq!(
+            names(&ours, &[("ZONE", "z"), ("OTHER", "o"), ("HOST", "$(ZONE).example")]),
+            ["ZONE=z", "HOST=$(ZONE).example", "PORT=1", "URL=x://$(HOST):$(PORT)", "OTHER=o"]
+        );
+        // What stands later in the user's own list stays a text, as Kubernetes has it.
+        assert_eq!(names(&ours[..1], &[("A", "$(B)"), ("B", "b")]), ["HOST=ours", "A=$(B)", "B=b"]);
     }
 
     #[test]

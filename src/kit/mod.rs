@@ -15,5 +15,6 @@ pub mod pod;
 pub mod problem;
 pub mod scope;
 pub mod template;
+pub mod text;
 pub mod volumes;
 pub mod workload;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{agents::Report, objects::Id};
 
@@ -58,8 +59,23 @@ pub struct Workload {
     pub secrets: Option<String>,
     /// Images of the template's containers, by name.
     pub images: BTreeMap<String, String>,
+    /// Annotation `microapp.dev/images` of the object itself: what we chose when its template last changed.
+    pub chosen: Option<Chosen>,
+    /// Why the cluster makes no pods, if it says so: a quota, a limit range, a policy. StatefulSets do not say.
+    pub failure: Option<String>,
+    /// Somebody keeps its controller from rolling it (`kubectl rollout pause`).
+    pub paused: bool,
     /// StatefulSets: the revision that pods should have.
     pub revision: String,
+}
+
+/// The images that are ours to choose, as a workload remembers them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// Digest of the pod template but for these images.
+    pub template: String,
+    /// By container.
+    pub images: BTreeMap<String, String>,
 }
 
 impl Workload {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::{images, observed::Observed};
+use super::{fields::Resources, images, observed::Observed};
 
 pub const APP: &str = "microapp.dev/app";
 pub const PART: &str = "microapp.dev/part";
@@ -30,6 +30,8 @@ pub struct Scope<'a> {
     pub registry: Option<&'a str>,
     pub pull_policy: Option<&'static str>,
     pub pull_secrets: Vec<&'a str>,
+    /// What each container of our own program may take, if the user says so.
+    pub agent_resources: Option<&'a Resources>,
     pub highly_available: bool,
     /// Data outlives the application.
     pub retain: bool,

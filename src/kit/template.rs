@@ -8,27 +8,43 @@ use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Ob
 use super::{
     access, agents, digest,
     fields::Resources,
-    observed, pod,
+    observed::{self, Chosen},
+    pod,
     scope::Scope,
-    workload::{CONFIG, Port, TEMPLATE, Workload},
+    workload::{CONFIG, Port, Workload},
 };
 
 /// Name of the volume of configuration.
 const CONFIG_VOLUME: &str = "config";
 
 impl Workload {
-    /// The pod template. Versions that we chose stay as they run until something else changes: an upgrade of the operator restarts nothing.
-    pub(super) fn template(&self, scope: &Scope<'_>, live: Option<&observed::Workload>) -> PodTemplateSpec {
+    /// The pod template, and the images that we chose for it. They stay as the workload remembers them until something else changes: an upgrade of the operator
+    /// restarts nothing. What runs is not asked, for somebody may have changed it.
+    pub(super) fn template(&self, scope: &Scope<'_>, live: Option<&observed::Workload>) -> (PodTemplateSpec, Chosen) {
         let mut template = self.fresh_template(scope);
-        let digest = digest::of(&(without_chosen_images(self, scope, template.clone()), scope.registry));
-        if let Some(live) = live.filter(|live| live.annotations.get(TEMPLATE) == Some(&digest)) {
-            for container in containers(&mut template) {
-                if let Some(image) = live.images.get(&container.name) {
-                    container.image = Some(image.clone());
-                }
+        let digest = digest::of(&(self.without_chosen_images(scope, template.clone()), scope.registry));
+        let remembered = live.and_then(|live| live.chosen.as_ref()).filter(|chosen| chosen.template == digest);
+        let mut chosen = Chosen { template: digest, ..Default::default() };
+        for container in containers(&mut template).filter(|container| self.is_chosen(scope, container)) {
+            if let Some(image) = remembered.and_then(|before| before.images.get(&container.name)) {
+                container.image = Some(image.clone());
             }
+            chosen.images.insert(container.name.clone(), container.image.clone().unwrap_or_default());
         }
-        template.metadata.get_or_insert_default().annotations.get_or_insert_default().insert(TEMPLATE.into(), digest);
+        (template, chosen)
+    }
+
+    /// Whether a container's image is ours to choose: our own program beside the main container, and that one unless the user named its image.
+    fn is_chosen(&self, scope: &Scope<'_>, container: &Container) -> bool {
+        match container.name == self.container {
+            true => self.image.is_none(),
+            false => container.image.as_deref() == Some(scope.image(scope.agent_image).as_str()),
+        }
+    }
+
+    /// The template as it would be whatever versions we chose.
+    fn without_chosen_images(&self, scope: &Scope<'_>, mut template: PodTemplateSpec) -> PodTemplateSpec {
+        containers(&mut template).filter(|container| self.is_chosen(scope, container)).for_each(|container| container.image = None);
         template
     }
 
@@ -47,7 +63,7 @@ impl Workload {
     fn pod(&self, scope: &Scope<'_>) -> PodSpec {
         let scheduling = self.scheduling.clone().unwrap_or_default();
         let mut volumes = self.volumes.clone();
-        volumes.push(pod::scratch("tmp", "64Mi"));
+        volumes.push(pod::scratch("tmp", self.scratch.unwrap_or("64Mi")));
         if self.files.is_some() {
             volumes.push(Volume {
                 name: CONFIG_VOLUME.into(),
@@ -119,7 +135,7 @@ pub fn agent(scope: &Scope<'_>, name: &str, args: &[&str], mounts: Vec<VolumeMou
         name: name.into(),
         image: Some(scope.image(scope.agent_image)),
         args: Some(args.iter().map(|a| (*a).into()).collect()),
-        resources: Some(resources(None, resources_of_agents())),
+        resources: Some(resources(scope.agent_resources, resources_of_agents())),
         security_context: Some(pod::container_security()),
         volume_mounts: Some(mounts),
         ..Default::default()
@@ -136,16 +152,4 @@ fn resources(wanted: Option<&Resources>, (cpu, memory): (&str, &str)) -> Resourc
 fn containers(template: &mut PodTemplateSpec) -> impl Iterator<Item = &mut Container> {
     let spec = template.spec.get_or_insert_default();
     spec.init_containers.iter_mut().flatten().chain(spec.containers.iter_mut())
-}
-
-/// The template as it would be whatever versions we chose: the images that are ours to choose are left out.
-fn without_chosen_images(workload: &Workload, scope: &Scope<'_>, mut template: PodTemplateSpec) -> PodTemplateSpec {
-    let agent = scope.image(scope.agent_image);
-    for container in containers(&mut template) {
-        let chosen = container.image.as_deref() == Some(agent.as_str()) || container.name == workload.container && workload.image.is_none();
-        if chosen {
-            container.image = None;
-        }
-    }
-    template
 }

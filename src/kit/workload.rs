@@ -18,6 +18,7 @@ use super::{
     access,
     fields::{Resources, Scheduling},
     objects::Objects,
+    observed::Chosen,
     pod::{self, Ask, Shutdown},
     scope::Scope,
     volumes,
@@ -25,13 +26,14 @@ use super::{
 
 /// On pod templates: digest of the mounted configuration, so that a change of it rolls the pods.
 pub const CONFIG: &str = "microapp.dev/config";
-/// On pod templates: digest of the template but for the versions that we chose. While it stays, so do those versions.
-pub const TEMPLATE: &str = "microapp.dev/template";
 /// On pod templates: the edges that the pods carry, so that only a new one holds.
 pub const EDGES: &str = "microapp.dev/edges";
 
 /// On pod templates: changes when a Secret that the pods use has changed, so that it rolls them. On Deployments: what was seen of those Secrets last.
 pub const SECRETS: &str = "microapp.dev/secrets";
+
+/// On Deployments and StatefulSets: the images that we chose, by container, as they were when the template last changed. Drift of the template does not reach it.
+pub const IMAGES: &str = "microapp.dev/images";
 
 /// One server or service, as an engine describes it.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +67,8 @@ pub struct Workload {
     /// Requests when the user says nothing: CPU and memory.
     pub default_requests: (&'static str, &'static str),
     pub scheduling: Option<Scheduling>,
+    /// Bound of `/tmp`. More evicts the pod, so it bounds mistakes and not work.
+    pub scratch: Option<&'static str>,
     pub shutdown: Shutdown,
     /// Further annotations of the pod template.
     pub annotations: BTreeMap<String, String>,
@@ -97,7 +101,7 @@ impl Workload {
     /// Pods that nothing distinguishes.
     pub fn deployment(self, scope: &Scope<'_>, out: &mut Objects) {
         let selector = scope.selector(&self.part);
-        let template = self.surroundings(scope, "Deployment", out);
+        let (template, chosen) = self.surroundings(scope, "Deployment", out);
         let rolling = RollingUpdateDeployment { max_surge: Some(IntOrString::Int(1)), max_unavailable: Some(IntOrString::Int(0)) };
         let strategy = match self.recreate {
             true => DeploymentStrategy { type_: Some("Recreate".into()), rolling_update: None },
@@ -106,7 +110,7 @@ impl Workload {
         out.push(
             &self.part,
             &Deployment {
-                metadata: self.meta(scope),
+                metadata: self.meta(scope, &chosen),
                 spec: Some(DeploymentSpec {
                     replicas: Some(self.replicas),
                     revision_history_limit: Some(3),
@@ -124,11 +128,11 @@ impl Workload {
     pub fn stateful(mut self, scope: &Scope<'_>, data_folder: &str, out: &mut Objects) {
         self.mounts.push(pod::mount(volumes::DATA, data_folder, false));
         let selector = scope.selector(&self.part);
-        let template = self.surroundings(scope, "StatefulSet", out);
+        let (template, chosen) = self.surroundings(scope, "StatefulSet", out);
         out.push(
             &self.part,
             &StatefulSet {
-                metadata: self.meta(scope),
+                metadata: self.meta(scope, &chosen),
                 spec: Some(StatefulSetSpec {
                     replicas: Some(self.replicas),
                     revision_history_limit: Some(3),
@@ -149,15 +153,19 @@ impl Workload {
         );
     }
 
-    fn meta(&self, scope: &Scope<'_>) -> ObjectMeta {
+    fn meta(&self, scope: &Scope<'_>, chosen: &Chosen) -> ObjectMeta {
         let mut meta = scope.meta(self.name.clone(), &self.part);
         meta.labels.get_or_insert_default().extend(scope.pod_labels(&self.part));
-        meta.annotations = (!self.memory.is_empty()).then(|| self.memory.clone());
+        let mut memory = self.memory.clone();
+        if !chosen.images.is_empty() {
+            memory.extend(serde_json::to_string(chosen).ok().map(|text| (IMAGES.to_owned(), text)));
+        }
+        meta.annotations = (!memory.is_empty()).then_some(memory);
         meta
     }
 
-    /// Adds account, configuration, Service and disruption budget, and answers the pod template.
-    fn surroundings(&self, scope: &Scope<'_>, kind: &'static str, out: &mut Objects) -> PodTemplateSpec {
+    /// Adds account, configuration, Service and disruption budget, and answers the pod template with the images that we chose for it.
+    fn surroundings(&self, scope: &Scope<'_>, kind: &'static str, out: &mut Objects) -> (PodTemplateSpec, Chosen) {
         access::account(scope, &self.name, &self.part, self.rules.clone(), out);
         if let Some((_, files)) = &self.files {
             out.push(&self.part, &ConfigMap { metadata: scope.meta(self.name.clone(), &self.part), data: Some(files.clone()), ..Default::default() });

@@ -108,6 +108,8 @@ fn bound(frame: &Frame<'_>, binding: &BindingStatus) -> String {
     let since = binding.since.as_ref().map(|since| format!(" since {}", time(&frame.now, since.0))).unwrap_or_default();
     let said = binding.message.as_deref().filter(|message| !message.is_empty()).unwrap_or(&binding.reason);
     let (tone, text) = match (binding.proved.as_str(), &binding.identity) {
+        // What was proved is not what the service is given.
+        _ if binding.reason == "Overridden" => (Tone::Soft, format!("overridden: {said}")),
         ("True", Some(identity)) => (Tone::Good, format!("proved: logged in as {identity}{since}")),
         ("True", None) => (Tone::Good, format!("proved{since}")),
         ("False", _) => (Tone::Bad, format!("broken{since}: {said}")),

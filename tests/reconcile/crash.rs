@@ -53,7 +53,7 @@ async fn end(space: &Space) -> End {
 /// Leaves out what is random, counted or timed: passwords, addresses, times, and digests that speak of identifiers.
 fn blank(value: &mut Value) {
     const RANDOM: [&str; 9] = ["password", "clusterIP", "clusterIPs", "nodePort", "volumeName", "lastTransitionTime", "since", "h", "f"];
-    const DIGESTS: [&str; 3] = ["microapp.dev/hash", "microapp.dev/config", "microapp.dev/template"];
+    const DIGESTS: [&str; 3] = ["microapp.dev/hash", "microapp.dev/config", "microapp.dev/images"];
     match value {
         Value::Object(map) => {
             map.retain(|key, _| !RANDOM.contains(&key.as_str()) && !DIGESTS.contains(&key.as_str()));

@@ -105,6 +105,32 @@ async fn what_is_changed_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_image_is_drift_in_every_container() {
+    let Some(world) = ready("images").await else { return };
+    let before = world.space.objects().await;
+    let containers = [
+        ("Deployment/shop--web", "containers", "web"),
+        ("Deployment/shop-gateway", "containers", "envoy"),
+        ("Deployment/shop-gateway", "initContainers", "discover"),
+        ("Deployment/shop-provisioner", "containers", "provisioner"),
+        ("StatefulSet/shop-database", "containers", "postgresql"),
+    ];
+    for (id, list, name) in containers {
+        let pointer = format!("/spec/template/spec/{list}");
+        let there = |object: &DynamicObject| object.data.pointer(&pointer).and_then(Value::as_array).unwrap().clone();
+        let mut changed = there(&before[id]);
+        changed.iter_mut().find(|c| c["name"] == name).unwrap()["image"] = "example.com/other:1".into();
+        world.space.meddle(id, json!({ "spec": { "template": { "spec": { list: changed } } } })).await;
+        let repaired = async || world.space.object(id).await.is_some_and(|object| there(&object) == there(&before[id]));
+        world.space.eventually(&format!("{name} of {id} has its image again"), repaired).await;
+        let told = async || world.space.events("shop").await.iter().any(|(reason, text)| reason == "DriftCorrected" && text.contains(id));
+        world.space.eventually(&format!("an event tells of {id}"), told).await;
+    }
+    let status = world.space.until_ready("shop").await;
+    assert!(status.parts.iter().all(|part| part.image.as_deref() != Some("example.com/other:1")), "{:?}", status.parts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_add_stays() {
     let Some(world) = ready("foreign").await else { return };
     world.wire.clear();

@@ -138,9 +138,9 @@ pub fn binding(scope: &Scope<'_>, edge: &DatabaseEdge) -> Binding {
         resource: Some(database.clone()),
         secret: login_secret(scope, &edge.service, edge.login),
         urls: vec![
-            ("URL", format!("postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@{host}:{PORT}/{database}")),
-            ("JDBC_URL", format!("jdbc:postgresql://{host}:{PORT}/{database}")),
-            ("R2DBC_URL", format!("r2dbc:postgresql://{host}:{PORT}/{database}")),
+            ("URL", "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
+            ("JDBC_URL", "jdbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
+            ("R2DBC_URL", "r2dbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
         ],
         host,
         tls: None,

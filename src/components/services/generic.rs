@@ -19,6 +19,8 @@ use crate::kit::{
 
 /// Seconds that a service goes on serving while gateway and peers learn that it ends, and that it then has to finish.
 const SHUTDOWN: Shutdown = Shutdown { sleep: 5, drain: 0, stop: 25 };
+/// Room in `/tmp`.
+const SCRATCH: &str = "1Gi";
 /// The port's name in Service and pod, by which the gateway finds it.
 pub const MAIN_PORT: &str = "main";
 
@@ -55,6 +57,7 @@ pub fn build(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mu
         resources: spec.resources.clone(),
         default_requests: ("50m", "64Mi"),
         scheduling: spec.scheduling.clone(),
+        scratch: Some(SCRATCH),
         shutdown: SHUTDOWN,
         annotations: annotations(spec, wiring),
         memory: wiring.rotation.seen.iter().map(|seen| (SECRETS.to_owned(), seen.clone())).collect(),

@@ -8,7 +8,10 @@ pub use spec::*;
 
 use std::collections::BTreeSet;
 
-use crate::kit::{agents::SecretUse, binding::Binding};
+use crate::kit::{
+    agents::SecretUse,
+    binding::{Binding, variable},
+};
 
 /// What one service is wired to, as the application found it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +39,14 @@ pub fn secrets(service: &Service) -> BTreeSet<SecretUse> {
     let keys = service.env.iter().filter_map(|v| v.value_from.as_ref()?.secret_key_ref.as_ref()).map(|r| (&r.name, Some(r.key.clone())));
     let whole = service.env_from.iter().chain(&service.config_files).filter_map(|source| source.secret_ref.as_ref()).map(|r| (&r.name, None));
     keys.chain(whole).map(|(secret, key)| SecretUse { secret: secret.clone(), key }).collect()
+}
+
+/// How others reach a service that answers at `host` and `port`.
+pub fn binding(service: &Service, host: String, port: i32) -> Binding {
+    let kind = if service.protocol() == Protocol::HTTP { "http" } else { "tcp" };
+    let prefix = variable(&service.name);
+    let urls = vec![("URL", format!("{kind}://$({prefix}_HOST):$({prefix}_PORT)"))];
+    Binding { name: service.name.clone(), kind: kind.into(), host, port, urls, ..Default::default() }
 }
 
 /// The part that a service is, as in status.

@@ -54,7 +54,7 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub args: Vec<String>,
-    /// Numeric user that it runs as. Default: 10001. Always set, so images of root or of a named user start too. The root file system is read-only, `/tmp` is writable.
+    /// Numeric user that it runs as. Default: 10001. Always set, so images of root or of a named user start too. The root file system is read-only, `/tmp` is writable and holds up to 1Gi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub run_as_user: Option<i64>,
@@ -79,7 +79,7 @@ pub struct Service {
     /// CPU and memory of each pod. Default: requests of 50m and 64Mi, no limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Environment variables. They stand after ours, so `$(DATABASE_HOST)` works in a `value`; one with the name of one of ours wins.
+    /// Environment variables. They stand after ours, so `$(DATABASE_HOST)` works in a `value`. One with the name of one of ours takes its place: `DATABASE_URL` is then made from your `DATABASE_HOST`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
