@@ -119,6 +119,113 @@ fn what_a_forged_report_calls_a_digest_is_not_kept() {
     assert!(!seen("0123456789abcde\"").contains("0123"));
 }
 
+/// Every workload is there and serves, and so does the address of a load balancer if there is one.
+fn serving(app: &MicroserviceApp) -> Observed {
+    let mut observed = observed();
+    let objects = App::resolve(app, &observed, &Settings::default()).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+    for object in objects.iter().filter(|o| ["Deployment", "StatefulSet"].contains(&o.kind.kind)) {
+        put(&mut observed, object.kind.kind, &object.name, Facts::Workload(whole()));
+    }
+    observed
+}
+
+fn whole() -> Workload {
+    Workload { replicas: 1, ready: 1, updated: 1, current: 1, observed: true, ..Default::default() }
+}
+
+fn without_database() -> MicroserviceApp {
+    application(|app| app["spec"] = json!({ "services": [{ "name": "orders", "image": "example.com/orders:1" }], "gateway": {} }))
+}
+
+fn ready(status: &Status) -> (&str, &str, &str) {
+    let ready = status.conditions.iter().find(|c| c.type_ == "Ready").unwrap();
+    (&ready.status, &ready.reason, &ready.message)
+}
+
+#[test]
+fn a_paused_application_with_anything_to_do_is_not_ready() {
+    let mut app = without_database();
+    app.spec.reconciliation = Some(microapp::app::Reconciliation::Paused);
+    let (observed, settings) = (serving(&app), Settings::default());
+    let told = |pending: &[(&'static str, &str)]| {
+        let pending = pending.iter().map(|(kind, name)| Id { kind, name: (*name).into() }).collect();
+        let status = report::report(&App::resolve(&app, &observed, &settings).ok().unwrap(), &Applied { pending, ..Default::default() }, &settings);
+        let (status, reason, message) = ready(&status);
+        format!("{status} {reason} {message}")
+    };
+    assert!(told(&[]).starts_with("True Paused"), "{}", told(&[]));
+    for (kind, name) in [("Service", "shop-gateway"), ("ConfigMap", "shop-gateway"), ("Role", "shop-gateway"), ("Deployment", "shop--orders")] {
+        let told = told(&[(kind, name)]);
+        assert!(told.starts_with("False Paused") && told.contains(&format!("{kind}/{name} is not as wished")), "{told}");
+    }
+}
+
+#[test]
+fn a_load_balancer_without_an_address_is_waited_for() {
+    let app = application(|app| app["spec"] = json!({ "gateway": { "exposure": "LoadBalancer" } }));
+    let mut observed = serving(&app);
+    put(&mut observed, "Service", "shop-gateway", Facts::Service(Service::default()));
+    let waiting = status(&app, &observed);
+    let (is, reason, message) = ready(&waiting);
+    assert_eq!((is, reason), ("False", "WaitingForAddress"));
+    assert!(message.contains("shop-gateway has no address yet"), "{message}");
+    put(&mut observed, "Service", "shop-gateway", Facts::Service(Service { ingress: Some("192.0.2.1".into()), ..Default::default() }));
+    assert_eq!(ready(&status(&app, &observed)).0, "True");
+}
+
+#[test]
+fn what_rolls_while_all_wanted_pods_serve_is_not_unavailable() {
+    let mut app = without_database();
+    let mut observed = serving(&app);
+    app.status = Some(status(&app, &observed));
+    assert_eq!(ready(app.status.as_ref().unwrap()).0, "True");
+    let mut reason = |live: Workload| {
+        put(&mut observed, "Deployment", "shop--orders", Facts::Workload(live));
+        status(&app, &observed).parts.into_iter().find(|p| p.name == "service/orders").unwrap().reason
+    };
+    assert_eq!(reason(Workload { updated: 0, current: 2, ..whole() }), "Progressing");
+    assert_eq!(reason(Workload { observed: false, ..whole() }), "Progressing");
+    assert_eq!(reason(Workload { ready: 0, ..whole() }), "Unavailable");
+}
+
+#[test]
+fn what_keeps_pods_from_being_made_is_told() {
+    let app = without_database();
+    let mut observed = serving(&app);
+    let none = Workload { replicas: 1, observed: true, ..Default::default() };
+    let mut message = |kind, name: &str, live: Workload| {
+        put(&mut observed, kind, name, Facts::Workload(live));
+        status(&app, &observed).parts.into_iter().find(|p| p.name == "service/orders").unwrap().message.unwrap()
+    };
+    let refused = message("Deployment", "shop--orders", Workload { failure: Some("exceeded quota: cpu".into()), ..none.clone() });
+    assert!(refused.ends_with("0/1 pods ready, 0/1 of the newest revision: no further pod can be made: exceeded quota: cpu"), "{refused}");
+    let paused = message("Deployment", "shop--orders", Workload { paused: true, ready: 1, current: 1, ..none.clone() });
+    assert!(paused.ends_with("`kubectl -n acme rollout resume deployment shop--orders` lets it go on"), "{paused}");
+    let app = application(|_| ());
+    let mut observed = serving(&app);
+    put(&mut observed, "StatefulSet", "shop-database", Facts::Workload(none));
+    let database = status(&app, &observed).parts.into_iter().find(|p| p.name == "database").unwrap().message.unwrap();
+    assert!(database.contains("`kubectl -n acme describe statefulset shop-database` says why"), "{database}");
+}
+
+#[test]
+fn a_dependency_of_which_no_pod_is_wanted_is_there() {
+    let service = |name: &str, more: Value| {
+        let mut service = json!({ "name": name, "image": "example.com/x:1" });
+        service.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        service
+    };
+    let services = json!([service("a", json!({ "replicas": 0 })), service("b", json!({ "calls": [{ "service": "a", "start": "After" }] }))]);
+    let app = application(|app| app["spec"] = json!({ "services": services }));
+    let mut observed = Observed::default();
+    let mut waiting = |live: Workload| {
+        put(&mut observed, "Deployment", "shop--a", Facts::Workload(live));
+        status(&app, &observed).parts.into_iter().find(|p| p.name == "service/b").unwrap().waiting_for
+    };
+    assert_eq!(waiting(Workload { replicas: 1, observed: true, ..Default::default() }), ["service/a: it is not ready yet"]);
+    assert_eq!(waiting(Workload { observed: true, ..Default::default() }), [""; 0]);
+}
+
 #[test]
 fn messages_have_a_bound() {
     let app = application(|_| ());
@@ -126,7 +233,7 @@ fn messages_have_a_bound() {
     told(&app, &mut observed, Proof { reason: "LoginRefused".into(), message: "é".repeat(5000), ..Default::default() });
     let problems: Vec<Problem> = (0..100).map(|n| Problem::new(format!("spec.services[{n}].name"), "RouteConflict", "a long sentence")).collect();
     let refused = report::refusal(&app, &problems, &observed, &Settings::default());
-    for status in [status(&app, &observed), refused] {
+    for status in [status(&app, &observed), refused].map(Status::bounded) {
         let bindings = status.bindings.iter().filter_map(|b| b.message.as_ref());
         let longest = status.conditions.iter().map(|c| &c.message).chain(bindings).map(|m| m.chars().count()).max();
         assert!(longest.is_some_and(|longest| longest <= 1024), "{longest:?}");

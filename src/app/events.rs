@@ -25,7 +25,7 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
         let kind = if part.kind == "Service" { "Service" } else { "Component" };
         match (earlier.map(|p| p.ready.as_str()), part.ready.as_str()) {
             // What rolls or waits is on its way.
-            (Some("True"), "False") if !matches!(part.reason.as_str(), "Progressing" | "Waiting") => {
+            (Some("True"), "False") if !matches!(part.reason.as_str(), "Progressing" | "Waiting" | "WaitingForAddress") => {
                 tell(true, &format!("{kind}Unavailable"), format!("{}: {}", part.name, part.message.as_deref().unwrap_or(&part.reason)))
             }
             (Some("False") | None, "True") => tell(false, &format!("{kind}Ready"), format!("{} is ready", part.name)),

@@ -59,8 +59,9 @@ pub fn waits(app: &App<'_>, service: &Service) -> Vec<String> {
     edges(app, service).iter().filter_map(wait).collect()
 }
 
+/// Of none wanted, none is missing.
 fn is_ready(app: &App<'_>, kind: &'static str, name: &str) -> bool {
-    app.scope.observed.workload(kind, name).is_some_and(|w| w.observed && w.ready > 0)
+    app.scope.observed.workload(kind, name).is_some_and(|w| w.observed && (w.ready > 0 || w.replicas == 0))
 }
 
 /// What the provisioner says of the plan that stands now. A report on another plan proves nothing.

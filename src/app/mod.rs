@@ -1,6 +1,7 @@
 //! The wish, and whether it is sound: the whole application, and no cluster.
 
 pub mod applied;
+pub mod bounds;
 pub mod crd;
 pub mod events;
 pub mod gates;

@@ -1,7 +1,12 @@
 //! How each part fares: from what was observed and applied to one word and one sentence.
 
 use super::{App, Applied, gates, status::PartStatus};
-use crate::components::{Component, database::Database, gateway::Gateway, provisioner, services};
+use crate::components::{
+    Component,
+    database::Database,
+    gateway::{Exposure, Gateway},
+    provisioner, services,
+};
 use crate::kit::{images, objects::Id, observed::Workload};
 
 /// A part and the object that its pods come from.
@@ -56,7 +61,10 @@ pub fn status(app: &App<'_>, applied: &Applied, part: Part, was_ready: bool) -> 
     let (reason, message) = match verdict(app, applied, &part, live) {
         Ok(()) => ("Ready".to_owned(), None),
         // Not ready, and nothing is known to be wrong with it: it is on its way, or it was there and is not any more.
-        Err((reason, message)) if reason == "Progressing" && was_ready => ("Unavailable".to_owned(), Some(message)),
+        // As long as all wanted pods serve, it only rolls.
+        Err((reason, message)) if reason == "Progressing" && was_ready && live.is_none_or(|w| w.ready < w.replicas) => {
+            ("Unavailable".to_owned(), Some(message))
+        }
         Err((reason, message)) => (reason, Some(message)),
     };
     let image = live.and_then(|w| main_image(&part, w));
@@ -115,13 +123,38 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
         return no("Progressing", format!("{id} is not as wished yet"));
     }
     if live.settled() {
-        return Ok(());
+        return address(app, part);
     }
     let ready = format!("{} {} {}/{} pods ready", id.kind, id.name, live.ready.min(live.replicas), live.replicas);
     let rolling = if live.updated < live.replicas { format!(", {}/{} of the newest revision", live.updated, live.replicas) } else { String::new() };
-    let cause = trouble(app, &part.name)
+    let told = trouble(app, &part.name)
         .map(|(pod, reason, text)| format!(": pod {pod}: {reason}{}", if text.is_empty() { String::new() } else { format!(": {text}") }));
-    no("Progressing", format!("{ready}{rolling}{}", cause.unwrap_or_default()))
+    no("Progressing", format!("{ready}{rolling}{}", told.or_else(|| unmade(app, id, live)).unwrap_or_default()))
+}
+
+/// Why there are no pods that could say what is wrong.
+fn unmade(app: &App<'_>, id: &Id, live: &Workload) -> Option<String> {
+    let (kind, name, namespace) = (id.kind.to_lowercase(), &id.name, app.scope.namespace);
+    match &live.failure {
+        Some(failure) => Some(format!(": no further pod can be made: {failure}")),
+        None if live.paused => Some(format!(": its rollout is paused; `kubectl -n {namespace} rollout resume {kind} {name}` lets it go on")),
+        // A StatefulSet says it in events alone, which nobody watches.
+        None if id.kind == "StatefulSet" && live.observed && live.current < live.replicas => {
+            Some(format!(": pods are missing; if they stay so, `kubectl -n {namespace} describe {kind} {name}` says why, such as a quota"))
+        }
+        None => None,
+    }
+}
+
+/// A gateway that is to have an address of the cluster's load balancer is of no use without one.
+fn address(app: &App<'_>, part: &Part) -> Result<(), (String, String)> {
+    let balanced = part.name == Gateway::ROLE && app.spec().gateway.as_ref().is_some_and(|gateway| gateway.exposure == Some(Exposure::LoadBalancer));
+    let name = app.scope.component(&part.name, "");
+    if !balanced || app.scope.observed.service(&name).is_some_and(|service| service.ingress.is_some()) {
+        return Ok(());
+    }
+    let text = format!("Service {name} has no address yet; the load balancer of the cluster gives it one. Where there is none, write `exposure: NodePort`");
+    Err(("WaitingForAddress".into(), text))
 }
 
 /// The first pod of a part that says why it is not ready.

@@ -8,8 +8,6 @@ use crate::components::{Component, database, gateway, provisioner};
 use crate::kit::{observed::Observed, problem::Problem};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-/// Longest message of a condition.
-const MESSAGE_LIMIT: usize = 1024;
 /// Seconds without progress after which an application counts as stalled, unless it says otherwise.
 const PROGRESS_DEADLINE: i32 = 600;
 
@@ -102,11 +100,10 @@ fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings: &[B
         return Some(Verdict { reason: reason.into(), message: format!("{summary}. {}", refusal.message), stuck: stuck(reason) });
     }
     let paused = app.spec().reconciliation == Some(Reconciliation::Paused);
-    applied.failed.as_ref().filter(|_| !paused).map(|failed| Verdict {
-        reason: "ClusterUnavailable".into(),
-        message: format!("{summary}. {failed}"),
-        stuck: false,
-    })
+    let failed = applied.failed.as_ref().filter(|_| !paused).map(|failed| ("ClusterUnavailable", failed.clone()));
+    // What is neither as it is wished nor any part's to explain: a Service, a Role, a claim.
+    let (reason, message) = failed.or_else(|| Some(("Progressing", format!("{} is not as wished", applied.pending.first()?))))?;
+    Some(Verdict { reason: reason.into(), message: format!("{summary}. {message}"), stuck: false })
 }
 
 fn conditions(app: &App<'_>, previous: &Status, status: &Status, verdict: Option<Verdict>, now: &Time) -> Vec<Condition> {
@@ -164,16 +161,9 @@ fn condition(previous: &Status, kind: &str, status: &str, reason: &str, message:
         type_: kind.into(),
         status: status.into(),
         reason: reason.into(),
-        message: bounded(message),
+        message: message.into(),
         observed_generation: generation,
         last_transition_time: before.map_or_else(|| now.clone(), |c| c.last_transition_time.clone()),
-    }
-}
-
-fn bounded(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE_LIMIT) {
-        Some((end, _)) => message[..end].to_owned(),
-        None => message.to_owned(),
     }
 }
 
@@ -217,7 +207,7 @@ fn binding(app: &App<'_>, previous: &Status, service: &str, component: &str) -> 
         identity: proof.map(|p| p.identity.clone()).filter(|identity| !identity.is_empty()),
         since: before.and_then(|b| b.since.clone()).or(Some(Time(app.scope.observed.now))),
         reason: if replaced.is_some() { "Overridden" } else { reason }.into(),
-        message: replaced.or_else(|| Some(bounded(message))).filter(|m| !m.is_empty()),
+        message: replaced.or_else(|| Some(message.to_owned())).filter(|m| !m.is_empty()),
     }
 }
 

@@ -51,6 +51,11 @@ impl Error {
         self.status().is_some_and(|s| s.is_conflict() || s.is_already_exists())
     }
 
+    /// The API server understood, and its definition or a policy does not allow it: 422.
+    pub fn is_invalid(&self) -> bool {
+        self.status().is_some_and(|s| s.code == 422)
+    }
+
     /// The API server understood and said no: trying again changes nothing until somebody changes something.
     pub fn is_refusal(&self) -> bool {
         let ending = |s: &kube::core::Status| s.details.iter().flat_map(|d| &d.causes).any(|c| c.reason == "NamespaceTerminating");

@@ -4,6 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{ResourceExt, api::DynamicObject, runtime::controller::Action};
 
 use super::context::{Context, State};
@@ -160,11 +161,11 @@ fn use_latest_status(app: &mut MicroserviceApp, state: &State) {
 }
 
 async fn publish(app: &MicroserviceApp, status: Status, applied: &Applied, key: AppKey, mut state: State, context: &Context) -> Result<(), Error> {
-    let before = app.status.clone().unwrap_or_default();
+    let (before, status) = (app.status.clone().unwrap_or_default(), status.bounded());
     let events = app::events::events(&before, &status, applied);
     if before != status {
-        match publish::status(&context.client, app, &status).await {
-            Ok(version) => state.published = Some((version, status)),
+        match written(&context.client, app, &before, status).await {
+            Ok(published) => state.published = Some(published),
             Err(error) => {
                 context.remember(key, state);
                 return Err(error.into());
@@ -174,6 +175,17 @@ async fn publish(app: &MicroserviceApp, status: Status, applied: &Applied, key: 
     context.events.tell(app, events);
     context.remember(key, state);
     Ok(())
+}
+
+/// Writes a status; one that is refused is replaced by the little that says so, for silence would look like the last word.
+async fn written(client: &kube::Client, app: &MicroserviceApp, before: &Status, status: Status) -> Result<(u64, Status), ClusterError> {
+    let error = match publish::status(client, app, &status).await {
+        Err(error) if error.is_invalid() => error,
+        answer => return answer.map(|version| (version, status)),
+    };
+    tracing::warn!(app = app.name_any(), namespace = app.namespace(), %error, "status refused");
+    let status = status.refused(before, &error.to_string(), Time(Timestamp::now()));
+    publish::status(client, app, &status).await.map(|version| (version, status))
 }
 
 fn decoded(object: &DynamicObject) -> Result<MicroserviceApp, Problem> {

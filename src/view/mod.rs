@@ -33,7 +33,7 @@ impl State {
     pub fn of(part: &PartStatus) -> Self {
         match part.reason.as_str() {
             _ if part.ready == "True" => Self::Ready,
-            "Progressing" | "Waiting" => Self::Busy,
+            "Progressing" | "Waiting" | "WaitingForAddress" => Self::Busy,
             _ => Self::Failed,
         }
     }

@@ -269,3 +269,33 @@ async fn ready(address: std::net::SocketAddr) -> u16 {
     let client: Client<_, axum::body::Body> = Client::builder(TokioExecutor::new()).build_http();
     client.get(format!("http://{address}/readyz").parse().unwrap()).await.expect("it answers").status().as_u16()
 }
+
+/// What a policy says may be longer than a status may be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_refuses_with_a_long_text_is_told() {
+    use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+    let Some(world) = World::new("long").await else { return };
+    world.space.apply(shop()).await;
+    world.space.until_ready("shop").await;
+    let name = world.space.name.clone();
+    let text = format!("'not this image: {}'", "long ".repeat(240));
+    let only = json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } },
+        "resourceRules": [{ "apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["deployments"] }] });
+    let rule = json!({ "expression": "object.spec.template.spec.containers[0].image != 'example.com/web:2'", "messageExpression": text });
+    let objects = [
+        ("ValidatingAdmissionPolicy", json!({ "failurePolicy": "Fail", "matchConstraints": only, "validations": [rule] })),
+        ("ValidatingAdmissionPolicyBinding", json!({ "policyName": name, "validationActions": ["Deny"] })),
+    ];
+    for (kind, spec) in objects {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind));
+        let api: Api<DynamicObject> = Api::all_with(world.space.client.clone(), &resource);
+        api.create(&PostParams::default(), &DynamicObject::new(&name, &resource).data(json!({ "spec": spec }))).await.unwrap();
+    }
+    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
+    let other = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "web", "image": "example.com/web:2" }] } } } });
+    let refuses = async || world.space.kind("Deployment").patch("shop--web", &dry, &Patch::Strategic(other.clone())).await.is_err();
+    world.space.eventually("the policy refuses", refuses).await;
+    world.space.apply(shop_with(|spec| spec["services"][0]["image"] = "example.com/web:2".into())).await;
+    let status = world.space.until("shop", "refused", |s| reason(s, "Ready") == "ApplyRefused").await;
+    assert!(message(&status, "Ready").contains("not this image: long long"), "{}", message(&status, "Ready"));
+}
