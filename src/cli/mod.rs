@@ -10,6 +10,7 @@ mod hints;
 pub mod input;
 mod operator;
 pub mod output;
+pub mod policies;
 mod render;
 mod source;
 mod status;
@@ -56,6 +57,8 @@ pub enum Command {
     /// Print the rules of the operator's ClusterRole
     #[command(name = "clusterrole")]
     ClusterRole,
+    /// Print what the admission policies of the chart must cover
+    Policies,
     // With or without one.
     Graph(graph::Graph),
     // On one.
@@ -118,6 +121,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Check(check) => return Ok(check::run(&check)),
         Command::Crd(crd) => crd.run(),
         Command::ClusterRole => output::print(&clusterrole::yaml()?).map(|()| OK).map_err(Error::from),
+        Command::Policies => output::print(&policies::yaml()?).map(|()| OK).map_err(Error::from),
         Command::Render(render) => render.run(),
         Command::Graph(graph) => graph.run().await,
         Command::Status(status) => status.run().await,

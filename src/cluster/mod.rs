@@ -20,12 +20,18 @@ pub const MANAGER: &str = "microapp";
 pub enum Error {
     #[error("the API server did not answer within {0} s")]
     Late(u64),
-    #[error("{0}")]
+    #[error("{0}{advice}", advice = advice(&.0.message))]
     Api(Box<kube::core::Status>),
     #[error("{0}")]
     Client(Box<kube::Error>),
     #[error("{0} cannot be written as JSON: {1}")]
     Json(String, serde_json::Error),
+}
+
+/// What the API server does not say: how to let the operator change an owner where the admission plugin OwnerReferencesPermissionEnforcement is at work.
+fn advice(message: &str) -> &'static str {
+    let enforced = message.contains("cannot set an ownerRef on a resource you can't delete");
+    if enforced { "; this cluster asks for that right: install the chart with rbac.ownerReferences=true" } else { "" }
 }
 
 impl From<kube::Error> for Error {
@@ -60,5 +66,18 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         let ending = |s: &kube::core::Status| s.details.iter().flat_map(|d| &d.causes).any(|c| c.reason == "NamespaceTerminating");
         self.status().is_some_and(|s| matches!(s.code, 400 | 403 | 413 | 422) && !ending(s))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_guards_owners_is_explained() {
+        let refused = |message: &str| Error::Api(Box::new(kube::core::Status { message: message.into(), code: 403, ..Default::default() })).to_string();
+        let guarded = "controllerrevisions.apps \"a\" is forbidden: cannot set an ownerRef on a resource you can't delete: , <nil>";
+        assert!(refused(guarded).contains("rbac.ownerReferences=true"));
+        assert!(!refused("pods \"a\" is forbidden").contains("ownerReferences"));
     }
 }

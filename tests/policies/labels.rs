@@ -9,7 +9,7 @@ use super::*;
 const ANCHOR: &str = "shop-database-data";
 
 /// An application with all its objects, made with the operator's token as the operator would.
-async fn deployed(cluster: &Cluster, namespace: &str) -> Client {
+pub async fn deployed(cluster: &Cluster, namespace: &str) -> Client {
     let admin = super::namespace(cluster, namespace).await;
     let operator = operator(cluster).await;
     let uid = |answer: &Answer| {

@@ -4,9 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod kept;
 mod labels;
+mod owners;
+mod reports;
 mod requests;
 mod secrets;
+mod strangers;
 mod writes;
 
 use std::process::Command;
@@ -132,6 +136,18 @@ async fn create(client: &Client, namespace: &str, object: &Value) -> Answer {
 
 async fn try_create(client: &Client, namespace: &str, object: &Value) -> Answer {
     ask(client, "POST", &format!("{}?dryRun=All", collection(object, namespace)), object).await
+}
+
+/// Path of one object.
+fn path(object: &Value, namespace: &str) -> String {
+    format!("{}/{}", collection(object, namespace), object["metadata"]["name"].as_str().unwrap())
+}
+
+/// Server-side apply, as the operator does it.
+async fn apply(client: &Client, namespace: &str, object: &Value, dry: bool) -> Answer {
+    let query = if dry { "&dryRun=All" } else { "" };
+    let path = format!("{}?fieldManager=microapp&force=true{query}", path(object, namespace));
+    ask_as(client, "PATCH", &path, "application/apply-patch+yaml", object).await
 }
 
 async fn namespace(cluster: &Cluster, name: &str) -> Client {

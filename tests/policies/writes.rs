@@ -5,27 +5,27 @@ use serde_json::{Value, json};
 use super::*;
 
 /// Sets what is at a JSON pointer, making what is on the way; null removes it.
-fn set(object: &mut Value, pointer: &str, value: Value) {
+pub fn set(object: &mut Value, pointer: &str, value: Value) {
     let (parent, last) = pointer.rsplit_once('/').unwrap();
     let mut node = object;
     for key in parent.split('/').skip(1) {
         node = match key.parse::<usize>() {
             Ok(index) => &mut node[index],
-            Err(_) => &mut node[key],
+            Err(_) => &mut node[key.replace("~1", "/")],
         };
     }
     match (node, last) {
         (Value::Array(list), "-") => list.push(value),
-        (node, key) if value.is_null() => drop(node.as_object_mut().unwrap().remove(key)),
+        (node, key) if value.is_null() => drop(node.as_object_mut().unwrap().remove(&key.replace("~1", "/"))),
         (node, key) => match key.parse::<usize>() {
             Ok(index) => node[index] = value,
-            Err(_) => node[key] = value,
+            Err(_) => node[key.replace("~1", "/")] = value,
         },
     }
 }
 
 /// Pod templates: what the policy says, what is changed of a good one, and to what.
-fn templates() -> Vec<(&'static str, &'static str, Value)> {
+pub fn templates() -> Vec<(&'static str, &'static str, Value)> {
     let security = |more: Value| {
         let mut context = json!({ "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] }, "allowPrivilegeEscalation": false });
         more.as_object().unwrap().iter().for_each(|(key, value)| context[key] = value.clone());
@@ -43,6 +43,13 @@ fn templates() -> Vec<(&'static str, &'static str, Value)> {
         ("hostIPC", "/hostIPC", json!(true)),
         ("hostPort", "/containers/0/ports/0/hostPort", json!(8080)),
         ("nodeName", "/nodeName", json!("simulated-1")),
+        ("hostUsers", "/hostUsers", json!(true)),
+        ("shareProcessNamespace", "/shareProcessNamespace", json!(true)),
+        ("runtimeClassName", "/runtimeClassName", json!("lesser")),
+        ("schedulerName", "/schedulerName", json!("mine")),
+        ("resourceClaims", "/resourceClaims", json!([{ "name": "gpu", "resourceClaimName": "gpu" }])),
+        ("priorityClassName", "/priorityClassName", json!("system-node-critical")),
+        ("priorityClassName", "/priorityClassName", json!("system-cluster-critical")),
         ("serviceAccountName", "/serviceAccountName", json!("default")),
         ("serviceAccountName", "/serviceAccountName", json!("shop-gateway")),
         ("serviceAccountName", "/serviceAccountName", json!("shop-gateway.microapp")),
@@ -130,8 +137,9 @@ async fn forbidden_pod_templates_are_refused() {
 fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
     let role = built("Role", "shop-provisioner");
     let binding = built("RoleBinding", "shop-gateway");
-    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s" }, "type": "Opaque", "immutable": true });
-    let service = built("Service", "shop-gateway");
+    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s", "labels": { "microapp.dev/app": "shop" } }, "type": "Opaque", "immutable": true });
+    let (service, budget) = (built("Service", "shop-gateway"), built("PodDisruptionBudget", "shop--web"));
+    let secret_without_label = secret.clone();
     let account = built("ServiceAccount", "shop-gateway.microapp");
     let rule = |group: &str, resource: &str, verb: &str| json!([{ "apiGroups": [group], "resources": [resource], "verbs": [verb] }]);
     vec![
@@ -182,11 +190,20 @@ fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
         ("operator-secrets", "immutable", secret.clone(), "/immutable", json!(false)),
         ("operator-secrets", "immutable", secret, "/immutable", Value::Null),
         ("operator-services", "ExternalName", service.clone(), "/spec", json!({ "type": "ExternalName", "externalName": "example.test" })),
+        ("operator-services", "selector", service.clone(), "/spec/selector", json!({ "app": "theirs" })),
+        ("operator-services", "selector", service.clone(), "/spec/selector", Value::Null),
+        ("operator-services", "selector", service.clone(), "/spec/selector/microapp.dev~1app", json!("other")),
+        ("operator", "selector", budget.clone(), "/spec/selector", json!({})),
+        ("operator", "selector", budget.clone(), "/spec/selector", json!({ "matchLabels": { "app": "theirs" } })),
+        ("operator", "without the label", service.clone(), "/metadata/labels", Value::Null),
+        ("operator", "without the label", budget, "/metadata/labels/microapp.dev~1app", Value::Null),
+        ("operator", "without the label", secret_without_label, "/metadata/labels", Value::Null),
         ("operator-services", "externalIPs", service, "/spec/externalIPs", json!(["192.0.2.9"])),
         ("operator-accounts", "ends in .microapp", account.clone(), "/metadata/name", json!("jenkins")),
         ("operator-accounts", "automountServiceAccountToken", account.clone(), "/automountServiceAccountToken", json!(true)),
         ("operator-accounts", "automountServiceAccountToken", account.clone(), "/automountServiceAccountToken", Value::Null),
-        ("operator-accounts", "Secrets", account, "/secrets", json!([{ "name": "any" }])),
+        ("operator-accounts", "Secrets: any", account.clone(), "/secrets", json!([{ "name": "any" }])),
+        ("operator-accounts", "imagePullSecrets: any", account, "/imagePullSecrets", json!([{ "name": "any" }])),
     ]
 }
 
@@ -198,6 +215,15 @@ async fn forbidden_objects_are_refused() {
     // A binding is looked at only if its Role is there.
     let made = create(&admin, "writes", &built("Role", "shop-gateway")).await;
     assert!(made.ok(), "{made:?}");
+    // The API server learns of a Role from its own watch.
+    let mut binding = built("RoleBinding", "shop-gateway");
+    binding["subjects"][0]["namespace"] = json!("writes");
+    for _ in 0..100 {
+        if try_create(&operator, "writes", &binding).await.ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
     for (policy, words, good, pointer, value) in others() {
         let mut good = good;
         if good["kind"] == "RoleBinding" {

@@ -25,3 +25,26 @@ k.startsWith('microapp.dev/') && {{ $now }}[?k] != {{ $before }}[?k]))
   reason: Forbidden
   message: labels that begin with microapp.dev/ are the operator's own; set no such label, and leave those that are there
 {{- end }}
+
+{{/* Whether a field is as it was, of container c or of the pod: what others put there is not the operator's deed. */}}
+{{- define "microapp.kept" -}}
+variables.oldContainers.exists(o, o.name == c.name && o.?{{ . }} == c.?{{ . }})
+{{- end }}
+
+{{- define "microapp.keptOfPod" -}}
+variables.oldPod.exists(o, o.?{{ . }} == variables.pod.?{{ . }})
+{{- end }}
+
+{{/* Whether something is set at a path such as `services[].env[].valueFrom.secretKeyRef`: (list node path depth). */}}
+{{- define "microapp.names" -}}
+{{- $path := index . 1 }}{{ $depth := index . 2 }}{{ $parts := splitn "[]." 2 $path -}}
+{{- if contains "{}" $path }}{{ fail (printf "templates/policies/_policies.tpl cannot look into the map of %s yet" $path) }}{{ end -}}
+{{- $field := printf "%s.?%s" (index . 0) ($parts._0 | trimSuffix "[]" | replace "." ".?") -}}
+{{- if $parts._1 -}}
+{{ $field }}.orValue([]).exists(i{{ $depth }}, {{ include "microapp.names" (list (printf "i%d" $depth) $parts._1 (add1 $depth)) }})
+{{- else if hasSuffix "[]" $path -}}
+{{ $field }}.orValue([]).size() > 0
+{{- else -}}
+{{ $field }}.hasValue()
+{{- end }}
+{{- end }}
