@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=lib.sh
 . tests/lib.sh
 trap finish EXIT
+: >"$logs/left"
 
 run() { # WHAT CMD...: and the closing lines of the runner
 	local log from=${EPOCHREALTIME/./} what=$1
@@ -89,6 +90,6 @@ run 'Go: the test cluster and the shop' check_go
 if $root; then run 'end to end on real pods' tests/e2e/run; fi
 
 printf '\n'
-cat "$logs/left" 2>/dev/null || true
+cat "$logs/left"
 passed=$(sed -nE 's/^(test result: ok\. )?([0-9]+) passed.*/\2/p' "$logs/closing" | paste -sd+)
-printf '%s runs with %s tests passed, %s left out, in %s s\n' "$(wc -l <"$logs/ran")" "$((passed))" "$(grep -c . "$logs/left" 2>/dev/null || true)" "$(seconds "$begin")"
+printf '%s runs with %s tests passed, %s left out, in %s s\n' "$(wc -l <"$logs/ran")" "$((passed))" "$(wc -l <"$logs/left")" "$(seconds "$begin")"
