@@ -23,7 +23,7 @@ fn the_stored_manual_is_the_one_of_the_types() {
     for field in ["| `databaseName` | text |", "| `image` | text, required |", "| `replicas` | number, 0 to ", "`ClusterIP` or `NodePort` or `LoadBalancer`"] {
         assert!(manual.contains(field), "{field}");
     }
-    assert!(manual.contains("\n- `storage.size` may not shrink"), "rules are told");
+    assert!(manual.contains("\n- `version` must be a major"), "rules are told");
 }
 
 #[test]
@@ -130,40 +130,27 @@ async fn change(api: &Api<MicroserviceApp>, name: &str, before: Value, after: Va
     answer.err().map(|e| e.to_string())
 }
 
+/// What a change means for data shows when it is compared with what is there: the schema lets every one pass, so that every one can be taken back.
 #[tokio::test]
-async fn changes_that_would_lose_data_are_refused() {
+async fn what_was_asked_of_data_can_be_taken_back() {
     let Some(cluster) = support::cluster::cluster() else { return };
     let client = cluster.client().await;
     support::crd::install(&client).await;
     let api: Api<MicroserviceApp> = Api::namespaced(client, "default");
     let storage = |storage: Value| json!({ "storage": storage });
     let version = |version: Value| json!({ "version": version });
-    let refused = [
-        (storage(json!({ "size": "20Gi" })), storage(json!({ "size": "10Gi" })), "spec.database.storage: Invalid value: `storage.size` may not shrink"),
-        (storage(json!({ "size": "20Gi" })), json!({}), "`storage.size` may not shrink"),
-        (storage(json!({ "size": "1024Mi" })), storage(json!({ "size": "1000Mi" })), "`storage.size` may not shrink"),
-        (json!({}), storage(json!({ "size": "500Mi" })), "`storage.size` may not shrink"),
-        (storage(json!({ "className": "fast" })), storage(json!({ "className": "slow" })), "`storage.className` may not change"),
-        (storage(json!({ "className": "fast" })), json!({}), "`storage.className` may not change"),
-        (json!({}), storage(json!({ "className": "fast" })), "`storage.className` may not change"),
-        (version(json!(18)), version(json!(17)), "spec.database.version: Invalid value: `version` may not go down"),
-        (version(json!("18.6")), version(json!("18.5")), "`version` may not go down"),
-        (version(json!("18.10")), version(json!("18.9")), "`version` may not go down"),
-    ];
-    for (index, (before, after, text)) in refused.into_iter().enumerate() {
-        let answer = change(&api, &format!("refused-{index}"), before.clone(), after.clone()).await.unwrap_or_default();
-        assert!(answer.contains(text), "{before} -> {after}: {answer}");
-    }
-    let allowed = [
-        (storage(json!({ "size": "20Gi" })), storage(json!({ "size": "20481Mi" }))),
-        (storage(json!({ "size": "1Gi" })), json!({})),
-        (storage(json!({ "size": 1_073_741_824 })), storage(json!({ "size": "1Gi" }))),
-        (version(json!("17.2")), version(json!(18))),
-        (version(json!("18.6")), version(json!(18))),
-        (version(json!("18.9")), version(json!("18.10"))),
+    let changes = [
+        (storage(json!({ "size": "20Gi" })), storage(json!({ "size": "10Gi" }))),
+        (storage(json!({ "size": "20Gi" })), json!({})),
+        (storage(json!({ "className": "fast" })), storage(json!({ "className": "slow" }))),
+        (storage(json!({ "className": "fast" })), json!({})),
+        (version(json!(17)), version(json!(18))),
+        (version(json!("18.10")), version(json!("18.9"))),
         (version(json!(18)), json!({})),
     ];
-    for (index, (before, after)) in allowed.into_iter().enumerate() {
-        assert_eq!(change(&api, &format!("allowed-{index}"), before.clone(), after.clone()).await, None, "{before} -> {after}");
+    for (index, (one, other)) in changes.into_iter().enumerate() {
+        for (before, after) in [(&one, &other), (&other, &one)] {
+            assert_eq!(change(&api, &format!("change-{index}"), before.clone(), after.clone()).await, None, "{before} -> {after}");
+        }
     }
 }

@@ -64,7 +64,7 @@ fn application(spec: &Value) -> MicroserviceApp {
 /// What is known once the anchor of the data is there.
 fn observed(app: &MicroserviceApp) -> Observed {
     let id = Id { kind: "ControllerRevision", name: format!("{}-database-data", app.metadata.name.as_deref().unwrap()) };
-    let anchor = Anchor { engine: "PostgreSQL".into(), major: "18".into() };
+    let anchor = Anchor { engine: "PostgreSQL".into(), id: "3fa9c1d2".into(), ..Default::default() };
     Observed { records: BTreeMap::from([(id, Record { uid: ANCHOR_UID.into(), facts: Facts::Anchor(anchor), ..Default::default() })]), ..Default::default() }
 }
 

@@ -5,7 +5,7 @@ use microapp::app::{App, Applied, MicroserviceApp, Settings, Status, events::eve
 use microapp::kit::agents::{Proof, Report, SecretDigests};
 use microapp::kit::digest;
 use microapp::kit::objects::Id;
-use microapp::kit::observed::{Anchor, Facts, Observed, Record, Service, Workload};
+use microapp::kit::observed::{Anchor, Claim, Facts, Observed, Record, Service, Workload};
 use microapp::kit::problem::Problem;
 use serde_json::{Value, json};
 
@@ -29,7 +29,12 @@ fn put(observed: &mut Observed, kind: &'static str, name: &str, facts: Facts) {
 /// The anchor is there, and the provisioner runs.
 fn observed() -> Observed {
     let mut observed = Observed::default();
-    put(&mut observed, "ControllerRevision", "shop-database-data", Facts::Anchor(Anchor { engine: "PostgreSQL".into(), major: "18".into() }));
+    put(
+        &mut observed,
+        "ControllerRevision",
+        "shop-database-data",
+        Facts::Anchor(Anchor { engine: "PostgreSQL".into(), id: "0b8f4a5e".into(), ..Default::default() }),
+    );
     put(&mut observed, "Deployment", "shop-provisioner", Facts::Workload(Workload { replicas: 1, ready: 1, observed: true, ..Default::default() }));
     observed
 }
@@ -253,4 +258,94 @@ fn a_new_wish_and_what_breaks_are_told_once() {
     for same in [&well, &broken] {
         assert_eq!(told(same, same), []);
     }
+}
+
+/// The logins that the database is to have, when so much was made and the report says that this Secret is missing.
+fn logins(made: &[&str], reason: &str, secret: &str) -> Vec<String> {
+    let app = application(|_| ());
+    let mut observed = observed();
+    observed.now = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(9);
+    observed.secrets = made.iter().map(|name| ((*name).to_owned(), jiff::Timestamp::UNIX_EPOCH)).collect();
+    told(&app, &mut observed, Proof { reason: reason.into(), secret: secret.into(), ..Default::default() });
+    let settings = Settings::default();
+    let objects = App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+    objects.into_iter().filter(|o| o.name.contains("-login-")).map(|o| o.name).collect()
+}
+
+#[test]
+fn only_the_login_in_use_and_only_by_one_gets_a_new_version() {
+    let name = |version: u32| format!("shop-database-login-orders-v{version}-0b8f4a5e");
+    let (first, second) = (name(1), name(2));
+    assert_eq!(logins(&[&first], "SecretMissing", &first), [second.clone()]);
+    assert_eq!(logins(&[&first, &second], "SecretMissing", &first), [second], "an old report");
+    assert_eq!(logins(&[&first], "SecretMissing", &name(998)), [first.clone()], "a forged one");
+    assert_eq!(logins(&[], "SecretMissing", &first), [first.clone()], "it was never made: somebody refuses it");
+    for reason in ["AdministratorMissing", "ServerUnreachable", "LoginRefused"] {
+        assert_eq!(logins(&[&first], reason, &first), [first.clone()], "{reason}");
+    }
+}
+
+/// What keeps the database from its data, or is only said of it, with such an anchor and such a claim.
+fn said(database: Value, anchor: Option<Anchor>, claim: Option<Claim>) -> (Vec<&'static str>, Vec<&'static str>) {
+    let app = application(|app| app["spec"]["database"] = database);
+    let mut observed = Observed::default();
+    anchor.into_iter().for_each(|anchor| put(&mut observed, "ControllerRevision", "shop-database-data", Facts::Anchor(anchor)));
+    claim.into_iter().for_each(|claim| put(&mut observed, "PersistentVolumeClaim", "data-shop-database-0", Facts::Claim(claim)));
+    let settings = Settings::default();
+    let app = App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}"));
+    (app.blocked.iter().map(|(_, problem)| problem.reason).collect(), app.hints.iter().map(|problem| problem.reason).collect())
+}
+
+#[test]
+fn what_is_asked_of_data_is_compared_with_what_is_there() {
+    let claim =
+        || Claim { bound: true, request: "2Gi".into(), class: Some("fast".into()), engine: "PostgreSQL".into(), major: "18".into(), ..Default::default() };
+    let anchor = || Anchor { engine: "PostgreSQL".into(), major: "18".into(), volumes: vec!["data-shop-database-0".into()], ..Default::default() };
+    let of = |class: &str, size: &str| json!({ "storage": { "className": class, "size": size } });
+    let (well, blocked, hint) = ((vec![], vec![]), |reason| (vec![reason], vec![]), |reason| (vec![], vec![reason]));
+    let rows = [
+        (json!({}), None, None, well.clone()),
+        (of("fast", "2Gi"), Some(anchor()), Some(claim()), well.clone()),
+        (of("fast", "1Gi"), Some(anchor()), Some(claim()), hint("VolumeKeepsItsSize")),
+        (of("slow", "3Gi"), Some(anchor()), Some(claim()), hint("VolumeKeepsItsClass")),
+        (of("fast", "2Gi"), Some(anchor()), Some(Claim { deleting: true, ..claim() }), hint("VolumeBeingDeleted")),
+        (json!({ "version": 17 }), Some(anchor()), Some(claim()), blocked("VolumeOfAnotherEngine")),
+        (json!({}), Some(anchor()), Some(Claim { engine: "MySQL".into(), ..claim() }), blocked("VolumeOfAnotherEngine")),
+        (json!({}), Some(Anchor { engine: "MySQL".into(), ..anchor() }), None, blocked("VolumeOfAnotherEngine")),
+        (json!({}), Some(anchor()), None, blocked("VolumeLost")),
+        (json!({}), Some(anchor()), Some(Claim { bound: false, lost: true, ..claim() }), blocked("VolumeLost")),
+        (json!({}), Some(Anchor { volumes: vec![], ..anchor() }), None, well.clone()),
+        (json!({}), Some(Anchor { deleting: true, ..anchor() }), Some(claim()), blocked("DataBeingDeleted")),
+        (json!({}), Some(Anchor { app: Some("dead".into()), ..anchor() }), Some(claim()), blocked("DataBeingDeleted")),
+        (json!({}), Some(Anchor { app: Some("u".into()), ..anchor() }), Some(claim()), well.clone()),
+        (json!({}), None, Some(Claim { deleting: true, ..claim() }), blocked("DataBeingDeleted")),
+        (json!({}), None, Some(Claim { anchor: Some("gone".into()), ..claim() }), blocked("DataBeingDeleted")),
+        (json!({}), Some(anchor()), Some(Claim { anchor: Some("gone".into()), ..claim() }), blocked("DataBeingDeleted")),
+        (json!({}), Some(anchor()), Some(Claim { anchor: Some("0b8f4a5e".into()), ..claim() }), well.clone()),
+        (json!({}), None, Some(claim()), well.clone()),
+        (json!({}), None, Some(Claim { engine: String::new(), major: String::new(), ..claim() }), well.clone()),
+    ];
+    for (index, (database, anchor, claim, wanted)) in rows.into_iter().enumerate() {
+        assert_eq!(said(with_size(database), anchor, claim), wanted, "row {index}");
+    }
+    // A claim that waits holds nothing, unless it names where its data comes from or held some before.
+    let waiting = Claim { bound: false, ..claim() };
+    let first = || Some(Anchor { volumes: vec![], ..anchor() });
+    for (anchor, claim, wanted) in [
+        (first(), waiting.clone(), blocked("VolumeOfAnotherClass")),
+        (first(), Claim { named: true, ..waiting.clone() }, hint("VolumeKeepsItsClass")),
+        (Some(anchor()), waiting.clone(), hint("VolumeKeepsItsClass")),
+    ] {
+        assert_eq!(said(of("slow", "2Gi"), anchor, Some(claim)), wanted);
+    }
+    assert_eq!(said(with_size(json!({})), first(), Some(Claim { class_is_ours: true, ..waiting.clone() })), blocked("VolumeOfAnotherClass"));
+    assert_eq!(said(with_size(json!({ "version": 17 })), first(), Some(waiting)), well, "nobody wrote to it");
+}
+
+/// As large as the claim.
+fn with_size(mut database: Value) -> Value {
+    if database.get("storage").is_none() {
+        database["storage"] = json!({ "size": "2Gi" });
+    }
+    database
 }

@@ -16,6 +16,8 @@ pub struct Applied {
     pub conflicts: Vec<Refusal>,
     /// Objects that the API server refused, and what it said.
     pub refused: Vec<Refusal>,
+    /// Volumes that the API server does not let grow: they stay as they are, and all else goes on.
+    pub unresized: Vec<Refusal>,
     /// Secrets that are gone although the volume that they open is there.
     pub lost: Vec<Lost>,
     /// Objects that others keep changing back: left alone for a while.

@@ -1,6 +1,6 @@
 //! What happened, told once: the difference between two reports.
 
-use super::status::Status;
+use super::{report::DATA_WARNING, status::Status};
 use crate::app::Applied;
 use crate::components::services;
 
@@ -50,10 +50,22 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
         && then.as_ref().is_none_or(|c| c.reason != now.reason)
         && matches!(
             now.reason.as_str(),
-            "NameConflict" | "CredentialsLost" | "VolumeOfAnotherEngine" | "ApplyRefused" | "FieldConflict" | "ProgressDeadlineExceeded" | "Paused"
+            "NameConflict"
+                | "CredentialsLost"
+                | "VolumeOfAnotherEngine"
+                | "VolumeOfAnotherClass"
+                | "VolumeLost"
+                | "ApplyRefused"
+                | "FieldConflict"
+                | "ProgressDeadlineExceeded"
+                | "Paused"
         )
     {
         tell(now.reason != "Paused", &now.reason, now.message);
+    }
+    let warned = |s: &Status| s.conditions.iter().find(|c| c.type_ == DATA_WARNING).cloned();
+    if let Some(now) = warned(after).filter(|now| warned(before).is_none_or(|then| then.reason != now.reason)) {
+        tell(true, &now.reason, now.message);
     }
     for repair in &applied.repaired {
         tell(false, "DriftCorrected", format!("{}: {}", repair.id, repair.message));

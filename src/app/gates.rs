@@ -2,7 +2,9 @@
 
 use super::App;
 use crate::components::{
-    database, provisioner,
+    Component,
+    database::{self, Database},
+    provisioner,
     services::{self, Service, Start},
 };
 use crate::kit::{
@@ -11,6 +13,10 @@ use crate::kit::{
     scope::Scope,
     workload::EDGES,
 };
+
+/// Reasons in proofs: the very Secret of the proof is not there, or the one without which nobody can repair.
+const SECRET_MISSING: &str = "SecretMissing";
+const ADMINISTRATOR_MISSING: &str = "AdministratorMissing";
 
 /// An edge that holds: pods that do not carry it yet wait for its other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +33,7 @@ pub struct HoldingEdge {
 pub fn edges(app: &App<'_>, service: &Service) -> Vec<HoldingEdge> {
     let database = app.wiring.databases.iter().filter(|edge| edge.service == service.name).map(|edge| {
         let secret = database::login_secret(&app.scope, &service.name, edge.login);
-        HoldingEdge { id: format!("database={}", secret.as_deref().unwrap_or_default()), to: "database".into(), secret }
+        HoldingEdge { id: format!("database={secret}"), to: Database::ROLE.into(), secret: Some(secret) }
     });
     let calls = service.calls.iter().filter(|call| call.start == Some(Start::After)).map(|call| {
         let to = services::part(&call.service);
@@ -49,8 +55,6 @@ pub fn waits(app: &App<'_>, service: &Service) -> Vec<String> {
         _ => None,
     };
     let wait = |edge: &HoldingEdge| match edge.to.strip_prefix("service/") {
-        // Without its anchor the database has no login to name.
-        None if edge.secret.is_none() => Some(format!("{}: it is being made", edge.to)),
         _ if carried.contains(&edge.id.as_str()) => None,
         Some(peer) => (!is_ready(app, "Deployment", &app.scope.service(peer, ""))).then(|| format!("{}: it is not ready yet", edge.to)),
         None if !is_ready(app, "StatefulSet", &app.scope.component(&edge.to, "")) => Some(format!("{}: it is not ready yet", edge.to)),
@@ -75,9 +79,15 @@ pub fn proof<'a>(app: &'a App<'_>, service: &str, component: &str) -> Option<&'a
     current_report(app)?.proofs.iter().find(|proof| proof.service == service && proof.component == component)
 }
 
-/// Logins get a new version when their Secret was lost. Nobody keeps count: the live pod template and the last report name the Secrets that they speak of.
+/// Whether the provisioner cannot read the administrator's Secret of a component, so that nothing inside its server can be made or repaired.
+pub fn administrator_missing(app: &App<'_>, component: &str) -> bool {
+    current_report(app).is_some_and(|report| report.proofs.iter().any(|proof| proof.component == component && proof.reason == ADMINISTRATOR_MISSING))
+}
+
+/// A login gets a new version when its Secret was lost. The live pod template names the one in use.
 pub fn login_version(scope: &Scope<'_>, service: &str) -> u32 {
-    let version = |secret: &str| credentials::version(secret).filter(|n| database::login_secret(scope, service, *n).as_deref() == Some(secret));
+    let name = |version| database::login_secret(scope, service, version);
+    let version = |secret: &str| credentials::version(secret).filter(|n| name(*n) == secret);
     let live = scope.observed.workload("Deployment", &scope.service(service, ""));
     let carried = live
         .and_then(|w| w.annotations.get(EDGES))
@@ -85,7 +95,7 @@ pub fn login_version(scope: &Scope<'_>, service: &str) -> u32 {
         .flat_map(|list| list.split(','))
         .filter_map(|edge| edge.strip_prefix("database="))
         .filter_map(version);
-    let proofs = scope.observed.report.iter().flat_map(|report| &report.proofs).filter(|proof| proof.service == service);
-    let reported = proofs.filter_map(|proof| version(&proof.secret).map(|n| if proof.reason == "SecretMissing" { n + 1 } else { n }));
-    carried.chain(reported).max().unwrap_or(1)
+    let of_it = |proof: &&Proof| proof.service == service && proof.component == Database::ROLE && proof.reason == SECRET_MISSING && !proof.proved;
+    let missing = |secret: &str| scope.observed.report.iter().flat_map(|report| &report.proofs).filter(of_it).any(|proof| proof.secret == secret);
+    credentials::current(scope.observed, name, carried.max(), missing)
 }

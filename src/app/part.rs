@@ -3,7 +3,7 @@
 use super::{App, Applied, gates, status::PartStatus};
 use crate::components::{
     Component,
-    database::Database,
+    database::{self, Database},
     gateway::{Exposure, Gateway},
     provisioner, services,
 };
@@ -105,6 +105,14 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
         let message = format!(
             "Secret {} is gone, and without it nobody can open volume {}. Put the Secret back from a backup; nothing was made or started",
             lost.secret, lost.claim
+        );
+        return no("CredentialsLost", message);
+    }
+    if part.name == Database::ROLE && gates::administrator_missing(app, Database::ROLE) {
+        let message = format!(
+            "Secret {} of the administrator is gone. What runs goes on, but nothing inside the server can be made or repaired, and its next pod \
+             does not start. Put the Secret back from a backup",
+            database::admin_secret(&app.scope)
         );
         return no("CredentialsLost", message);
     }

@@ -5,9 +5,11 @@ use super::{
     status::{BindingStatus, Inventory, PartStatus, Retained, Status, Summary},
 };
 use crate::components::{Component, database, gateway, provisioner};
-use crate::kit::{observed::Observed, problem::Problem};
+use crate::kit::{data, observed::Observed, problem::Problem};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+/// Type of the condition that warns of data.
+pub const DATA_WARNING: &str = "DataWarning";
 /// Seconds without progress after which an application counts as stalled, unless it says otherwise.
 const PROGRESS_DEADLINE: i32 = 600;
 
@@ -38,6 +40,8 @@ pub fn report(app: &App<'_>, applied: &Applied, settings: &Settings) -> Status {
         conditions: vec![],
     };
     status.conditions = conditions(app, &previous, &status, verdict, &now);
+    status.conditions.extend(warning(app, applied, &previous, &now));
+    status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     status
 }
 
@@ -64,7 +68,12 @@ struct Verdict {
 
 fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings: &[BindingStatus]) -> Option<Verdict> {
     let summary = format!("{} components and {} services ready", count(parts, "Component"), count(parts, "Service"));
-    let stuck = |reason: &str| matches!(reason, "VolumeOfAnotherEngine" | "UnknownVersion" | "NameConflict" | "CredentialsLost" | "ApplyRefused");
+    let stuck = |reason: &str| {
+        matches!(
+            reason,
+            "VolumeOfAnotherEngine" | "VolumeOfAnotherClass" | "VolumeLost" | "UnknownVersion" | "NameConflict" | "CredentialsLost" | "ApplyRefused"
+        )
+    };
     let worst = |p: &&PartStatus| p.ready != "True" && p.reason != "Waiting";
     // What waits for others is explained by those others.
     if let Some(part) =
@@ -145,6 +154,15 @@ fn conditions(app: &App<'_>, previous: &Status, status: &Status, verdict: Option
     sorted(conditions)
 }
 
+/// What of the data is not as it is wished, while everything goes on. It stands there only while that is so.
+fn warning(app: &App<'_>, applied: &Applied, previous: &Status, now: &Time) -> Option<Condition> {
+    let unresized = applied.unresized.iter().map(|r| ("VolumeNotResizable", r.message.clone()));
+    let warnings: Vec<_> = unresized.chain(app.hints.iter().map(|hint| (hint.reason, hint.to_string()))).collect();
+    let sentences: Vec<&str> = warnings.iter().map(|(_, message)| message.as_str()).collect();
+    let reason = warnings.first().map(|(reason, _)| reason)?;
+    Some(condition(previous, DATA_WARNING, "True", reason, &sentences.join("; "), app.resource.metadata.generation, now))
+}
+
 /// When something last moved: a new generation, or another count of ready or updated pods. `Reconciling` or `Stalled` of the last report remembers it.
 fn last_progress(previous: &Status, status: &Status, generation: Option<i64>, now: &Time) -> Time {
     let counts = |s: &Status| s.parts.iter().map(|p| (p.name.clone(), p.ready_replicas, p.updated_replicas, p.ready.clone())).collect::<Vec<_>>();
@@ -219,10 +237,7 @@ fn retained(app: &App<'_>, previous: &Status, now: &Time) -> Vec<Retained> {
     let one = |name: &String| Retained {
         anchor: name.clone(),
         since: previous.retained.iter().find(|r| r.anchor == *name).and_then(|r| r.since.clone()).or_else(|| Some(now.clone())),
-        purge: format!(
-            "kubectl -n {} annotate controllerrevision {name} microapp.dev/purge={name} && kubectl -n {} delete controllerrevision {name}",
-            app.scope.namespace, app.scope.namespace
-        ),
+        purge: data::purge(app.scope.namespace, name),
     };
     anchors.map(one).collect()
 }

@@ -5,10 +5,12 @@ use crate::components::{Component, Wiring, database, gateway::Gateway, provision
 use crate::kit::{
     agents::Plan,
     binding::Binding,
+    data,
     objects::{Object, Objects},
     observed::Observed,
     problem::Problem,
     scope::Scope,
+    volumes,
 };
 
 /// What the operator itself was told.
@@ -32,6 +34,8 @@ pub struct App<'a> {
     pub wiring: Wiring,
     /// What keeps single parts from being built as they are wished: part and mistake. The others go on.
     pub blocked: Vec<(&'static str, Problem)>,
+    /// What of the wish is not so, while its part goes on.
+    pub hints: Vec<Problem>,
 }
 
 impl<'a> App<'a> {
@@ -55,7 +59,8 @@ impl<'a> App<'a> {
         let wiring = graph::wiring(&resource.spec, |service| scope.service(service, ""), |service| gates::login_version(&scope, service));
         let blocked =
             resource.spec.database.iter().flat_map(|spec| spec.engine().check(&scope, spec)).map(|problem| (database::Database::ROLE, problem)).collect();
-        Ok(Self { resource, scope, wiring, blocked })
+        let hints = resource.spec.database.iter().flat_map(|spec| spec.engine().hints(&scope, spec)).collect();
+        Ok(Self { resource, scope, wiring, blocked, hints })
     }
 
     pub fn spec(&self) -> &'a MicroserviceAppSpec {
@@ -87,6 +92,12 @@ impl<'a> App<'a> {
         let from = out.len();
         spec.engine().build(&self.scope, spec, &self.wiring, out);
         out.hold_since(from, &self.mistakes(C::ROLE));
+        if self.blocked.iter().any(|(role, problem)| *role == C::ROLE && problem.reason == data::GOING) {
+            // A claim goes when no pod uses it any more.
+            let running = |name: &str| self.scope.observed.record("StatefulSet", name).is_some_and(|it| it.owner.as_deref() == Some(self.scope.uid));
+            let leaving = |name: &str| self.scope.observed.claim(&volumes::claim_name(name, 0)).is_some_and(|claim| claim.deleting);
+            out.drain_since(from, |name| running(name) && leaving(name));
+        }
     }
 
     /// What keeps a component from being built as it is wished.
@@ -98,11 +109,6 @@ impl<'a> App<'a> {
     pub fn plan(&self) -> Option<Plan> {
         let provisions = self.spec().database.iter().filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect();
         provisioner::plan(&self.scope, provisions, rotation::watched(self))
-    }
-
-    /// Whether everything is known that names of objects are made of. Until then not all that is wanted can be built, so nothing counts as unwanted.
-    pub fn is_complete(&self) -> bool {
-        self.spec().database.is_none() || self.scope.observed.anchor(&database::anchor(&self.scope)).is_some()
     }
 
     /// What a service reaches, and the edges that its pods will carry.

@@ -37,7 +37,8 @@ pub fn of(app: &App<'_>, service: &Service) -> Rotation {
         return Rotation { seen: live.and_then(|w| w.secrets.clone()), mark, changed: vec![] };
     };
     let before = live.and_then(seen).filter(|seen| seen.key == told.key).unwrap_or_default().digests;
-    let now = |id: &String| told.digests.get(id).filter(|digest| is_digest(digest));
+    // A report can be forged: only what looks like a digest is kept.
+    let now = |id: &String| told.digests.get(id).filter(|digest| digest::is_digest(digest));
     let ids: Vec<String> = uses.iter().map(ToString::to_string).collect();
     // A Secret that is gone for a while is remembered: it may come back as another one.
     let digests: BTreeMap<String, String> = ids.iter().filter_map(|id| Some((id.clone(), now(id).or(before.get(id))?.clone()))).collect();
@@ -58,13 +59,13 @@ pub fn rolled(app: &App<'_>) -> Vec<Refusal> {
     app.spec().services.iter().filter_map(one).collect()
 }
 
-/// A key that was lost is made anew under its next version. Nobody keeps count: Deployments and the last report name the keys that they speak of.
+/// A key that was lost is made anew under its next version. Deployments name the key that they speak of.
 fn key_version(app: &App<'_>) -> u32 {
-    let version = |key: &str| credentials::version(key).filter(|n| digest_key(&app.scope, *n) == key);
-    let remembered = app.spec().services.iter().filter_map(|service| version(&seen(live(&app.scope, service)?)?.key));
-    let told = app.scope.observed.report.iter().filter_map(|report| report.secrets.as_ref());
-    let told = told.filter_map(|told| version(&told.key).map(|n| if told.key_missing { n + 1 } else { n }));
-    remembered.chain(told).max().unwrap_or(1)
+    let name = |version| digest_key(&app.scope, version);
+    let version = |key: &str| credentials::version(key).filter(|n| name(*n) == key);
+    let in_use = app.spec().services.iter().filter_map(|service| version(&seen(live(&app.scope, service)?)?.key)).max();
+    let told = app.scope.observed.report.as_ref().and_then(|report| report.secrets.as_ref());
+    credentials::current(app.scope.observed, name, in_use, |key| told.is_some_and(|told| told.key_missing && told.key == key))
 }
 
 fn live<'a>(scope: &Scope<'a>, service: &Service) -> Option<&'a Workload> {
@@ -73,9 +74,4 @@ fn live<'a>(scope: &Scope<'a>, service: &Service) -> Option<&'a Workload> {
 
 fn seen(live: &Workload) -> Option<SecretDigests> {
     serde_json::from_str(live.secrets.as_deref()?).ok()
-}
-
-/// A report can be forged: only what looks like a digest is kept.
-fn is_digest(text: &str) -> bool {
-    text.len() == 16 && text.chars().all(|c| c.is_ascii_hexdigit())
 }

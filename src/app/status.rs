@@ -154,4 +154,7 @@ pub struct Entry {
     /// Digest of the fields that were ours when it was applied.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub f: String,
+    /// When it was made, in seconds since 1970; of Secrets only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t: Option<i64>,
 }

@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Error, OK, output, refuse, source};
 use crate::app::{App, MicroserviceApp, Settings};
-use crate::kit::{
-    objects::Object,
-    observed::{Anchor, Facts, Observed, Record},
-    problem::Problem,
-};
+use crate::kit::{objects::Object, observed::Observed, problem::Problem};
 
 /// Stands for identifiers that only a cluster gives.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
@@ -53,24 +49,17 @@ impl Render {
     }
 }
 
-/// Every object, in the order of applying, as if the anchors of data were there: their uids name Secrets and claims.
+/// Every object, in the order of applying. What hangs on an anchor names it by an identifier that only a cluster gives.
 fn objects(mut app: MicroserviceApp, settings: &Settings) -> Result<Vec<Object>, Vec<Problem>> {
     app.metadata.uid = Some(NO_UID.into());
     app.metadata.namespace.get_or_insert_with(|| "default".into());
-    let mut observed = Observed::default();
-    let anchors = App::resolve(&app, &observed, settings)?.build();
-    observed.records = anchors.iter().filter(|object| object.kind.kind == "ControllerRevision").map(|anchor| (anchor.id(), record(anchor))).collect();
+    let observed = Observed::default();
     let app = App::resolve(&app, &observed, settings)?;
+    let owned = |object: Object| if object.unowned().is_some() { object.owned_by(NO_UID) } else { object };
     match app.blocked.is_empty() {
-        true => Ok(app.build()),
+        true => Ok(app.build().into_iter().map(owned).collect()),
         false => Err(app.blocked.into_iter().map(|(_, problem)| problem).collect()),
     }
-}
-
-fn record(anchor: &Object) -> Record {
-    let said = |key: &str| anchor.body["data"][key].as_str().unwrap_or_default().to_owned();
-    let facts = Anchor { engine: said("engine"), major: said("major") };
-    Record { uid: NO_UID.into(), facts: Facts::Anchor(facts), ..Default::default() }
 }
 
 fn only(objects: Vec<Object>, part: Option<String>) -> Result<Vec<Object>, Error> {

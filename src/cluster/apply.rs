@@ -1,6 +1,6 @@
 //! Writes what differs, rank by rank, a few at a time, and says what came of it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use futures::StreamExt;
 use kube::{
@@ -8,7 +8,7 @@ use kube::{
     api::{DynamicObject, PartialObjectMeta, Patch, PatchParams, PostParams, ValidationDirective},
 };
 use rand::{RngExt, distr::Alphanumeric};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Error, MANAGER,
@@ -22,9 +22,11 @@ use crate::app::{
     applied::{Lost, Refusal},
 };
 use crate::kit::{
+    digest,
     objects::{Id, Object},
     observed::{Observed, Record},
-    scope::APP,
+    owned::Prune,
+    scope::{APP, ENGINE, PART},
 };
 
 /// Writes in flight: more of them make a small API server slower, not faster.
@@ -45,8 +47,13 @@ pub struct Applier {
 enum Outcome {
     Left,
     Held,
-    Made { record: Record, repaired: bool },
+    Made {
+        record: Record,
+        repaired: bool,
+    },
     SecretThere,
+    /// Nothing of the part goes on before the next pass.
+    Later,
     Lost,
     Conflict(String),
     Refused(String),
@@ -59,12 +66,19 @@ impl Applier {
     pub async fn apply(&self, objects: &[Object], observed: &Observed, memory: &mut Memory) -> Applied {
         let mut applied = Applied::default();
         let mut broken = BTreeSet::new();
-        for rank in objects.chunk_by(|a, b| a.kind.rank == b.kind.rank) {
-            applied.pending.extend(rank.iter().filter(|object| broken.contains(&object.part)).map(Object::id));
+        for rank in objects.chunk_by(|a, b| a.step() == b.step()) {
+            let rank: Vec<Cow<'_, Object>> = rank.iter().map(|object| self.owned(object)).collect();
+            applied.pending.extend(rank.iter().filter(|object| broken.contains(&object.part)).map(|object| object.id()));
             let mut writes = vec![];
             for object in rank.iter().filter(|object| !broken.contains(&object.part)) {
-                let step = step(object, observed.records.get(&object.id()), memory, |claim| observed.claim(claim).is_some(), observed.now);
-                writes.push(async move { (object, self.one(object, step).await) });
+                let step = step(
+                    object,
+                    observed.records.get(&object.id()),
+                    memory,
+                    |claim| observed.claim(claim).is_some_and(|it| !it.engine.is_empty()),
+                    observed.now,
+                );
+                writes.push(async move { (object.as_ref(), self.one(object, step).await) });
             }
             for (object, outcome) in futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await {
                 if !self.note(object, outcome, observed, memory, &mut applied) {
@@ -74,6 +88,12 @@ impl Applier {
         }
         applied.inventory = memory.entries();
         applied
+    }
+
+    /// An object that hangs on an anchor of this very pass: its uid is known only now.
+    fn owned<'a>(&self, object: &'a Object) -> Cow<'a, Object> {
+        let uid = object.unowned().and_then(|anchor| self.index.uid(&self.key, &anchor));
+        uid.map_or(Cow::Borrowed(object), |uid| Cow::Owned(object.owned_by(&uid)))
     }
 
     /// Keeps what came of an object. False: its part cannot go on.
@@ -94,8 +114,13 @@ impl Applier {
                 memory.note(id, object.hash(), String::new(), &self.version, false, observed.now);
                 return true;
             }
+            Outcome::Later => {}
             Outcome::Lost => applied.lost.push(Lost { part, secret: id.name, claim: object.secret.clone().and_then(|s| s.opens).unwrap_or_default() }),
             Outcome::Conflict(message) => applied.conflicts.push(refusal(message)),
+            Outcome::Refused(message) if id.kind == "PersistentVolumeClaim" && observed.claim(&id.name).is_some() => {
+                applied.unresized.push(refusal(format!("volume {} stays as it is, for the API server refuses to change it: {message}", id.name)));
+                return true;
+            }
             Outcome::Refused(message) => applied.refused.push(refusal(message)),
             Outcome::Contested(who) => {
                 applied.contested.push(refusal(format!("{id}: {who}; it is left alone for a few minutes")));
@@ -111,10 +136,13 @@ impl Applier {
         let answer = match step {
             Step::Skip => return Outcome::Left,
             Step::Hold => return Outcome::Held,
+            Step::Look => self.look(object).await,
             Step::Secret { guarded } => self.secret(object, guarded).await,
             Step::Create => self.create(object).await,
             Step::Contested => self.there(object).await.map(|there| Outcome::Contested(contender(&there, &object.body))),
-            Step::Apply { uid, why } => self.send(object, Some(&uid)).await.map(|record| Outcome::Made { record, repaired: why == Why::Repair }),
+            Step::Apply { uid, why } => {
+                self.send(object, Some(&uid)).await.map(|record| Outcome::Made { record: Box::new(record), repaired: why == Why::Repair })
+            }
         };
         match answer {
             Ok(outcome) => outcome,
@@ -127,12 +155,33 @@ impl Applier {
     async fn create(&self, object: &Object) -> Result<Outcome, Error> {
         match self.send(object, None).await {
             Err(error) if error.is_conflict() => {}
-            answer => return answer.map(|record| Outcome::Made { record, repaired: false }),
+            answer => return answer.map(|record| Outcome::Made { record: Box::new(record), repaired: false }),
         }
         let there = self.there(object).await?;
         match stranger(object, &there, &self.key.name) {
             Some(message) => Ok(Outcome::Conflict(message)),
-            None => self.send(object, Some(&there.uid().unwrap_or_default())).await.map(|record| Outcome::Made { record, repaired: true }),
+            None if object.kind.kind == "ControllerRevision" && !there.labels().contains_key(APP) => {
+                self.relabel(object, &there).await.map(|()| Outcome::Later)
+            }
+            None => self.send(object, Some(&there.uid().unwrap_or_default())).await.map(|record| Outcome::Made { record: Box::new(record), repaired: true }),
+        }
+    }
+
+    /// What holds data and lost its label looks as if it were gone, and what it records is not known. It gets its label back, and the watch tells the rest.
+    async fn relabel(&self, object: &Object, there: &PartialObjectMeta<DynamicObject>) -> Result<(), Error> {
+        let patch = json!({ "metadata": { "uid": there.uid(), "labels": { APP: self.key.name } } });
+        let api = client::objects(&self.client, object.kind, &self.key.namespace);
+        let params = PatchParams { field_manager: Some(MANAGER.into()), ..Default::default() };
+        within(api.patch(&object.name, &params, &Patch::Merge(&patch))).await.map(drop)
+    }
+
+    async fn look(&self, object: &Object) -> Result<Outcome, Error> {
+        match self.there(object).await {
+            Ok(there) if !there.labels().contains_key(APP) && stranger(object, &there, &self.key.name).is_none() => {
+                self.relabel(object, &there).await.map(|()| Outcome::Held)
+            }
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(Outcome::Held),
         }
     }
 
@@ -158,7 +207,7 @@ impl Applier {
         Ok(record)
     }
 
-    /// Creates a Secret with a fresh password. A name that is taken is ours: it carries digits of the anchor's uid. `guarded`: something is there that only the
+    /// Creates a Secret with a fresh password. A name that is taken is ours: it carries the digits of its data. `guarded`: something is there that only the
     /// old password opens; if a new one could be made, the old one is lost.
     async fn secret(&self, object: &Object, guarded: bool) -> Result<Outcome, Error> {
         let api = client::objects(&self.client, object.kind, &self.key.namespace);
@@ -186,23 +235,30 @@ fn filled(object: &Object) -> Value {
 fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str) -> Option<String> {
     let record = facts::metadata_record(&there.metadata);
     let owner = there.metadata.owner_references.iter().flatten().next();
-    let wanted = object.body.pointer("/metadata/ownerReferences/0/uid").and_then(Value::as_str);
-    let same_app = owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && there.labels().get(APP).is_none_or(|label| label == app);
-    let owned = wanted.is_some() && record.owner.as_deref() == wanted;
-    let ours =
-        same_app && (owned || !record.fingerprint.is_empty() && (record.owner.as_deref() == wanted || owner.is_none_or(|o| o.kind == "MicroserviceApp")));
-    if ours {
+    let wanted = |field: &str| object.body.pointer(&format!("/metadata/ownerReferences/0/{field}")).and_then(Value::as_str);
+    let label = there.labels().get(APP);
+    let same_app = owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && label.is_none_or(|label| label == app);
+    let owned = wanted("uid").is_some() && record.owner.as_deref() == wanted("uid");
+    // What a backup tool brings back has neither our mark as its manager nor a living owner, but its label, which only we may write, and its digest.
+    let marked = !record.fingerprint.is_empty() || label.is_some() && digest::is_digest(&record.hash);
+    let kin = owner.is_none_or(|o| o.kind == "MicroserviceApp" || Some(o.kind.as_str()) == wanted("kind") && Some(o.name.as_str()) == wanted("name"));
+    // A claim that was made for our pods, and that nobody wrote to as far as its labels, which only we may write, tell.
+    let part = object.body.pointer("/metadata/labels").and_then(|labels| labels[PART].as_str());
+    let blank = object.kind.kind == "PersistentVolumeClaim" && label.is_some() && !there.labels().contains_key(ENGINE);
+    let unwritten = blank && owner.is_none() && there.labels().get(PART).map(String::as_str) == part;
+    if same_app && (owned || marked && kin || unwritten) {
         return None;
     }
     let whose = match owner {
         Some(owner) => format!("belongs to {} {}", owner.kind, owner.name),
         None => format!("was made by {}", managers(there)),
     };
-    Some(format!(
-        "{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. Rename or delete it, or give the application another name",
-        object.id(),
-        object.part
-    ))
+    let advice = match object.kind.prune {
+        Prune::Delete => "Rename or delete it, or give the application another name",
+        // It may hold data: nobody is told to throw it away.
+        Prune::Keep => "If it is data of this application from a backup, bring it back with its labels and annotations; else give the application another name",
+    };
+    Some(format!("{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. {advice}", object.id(), object.part))
 }
 
 /// Who keeps changing what of ours. A field that somebody removes belongs to nobody, and is not named.

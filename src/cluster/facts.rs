@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     apps::v1::{ControllerRevision, Deployment, StatefulSet},
     core::v1::{ContainerStatus, PersistentVolumeClaim, Pod, PodSpec, PodTemplateSpec, Service},
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ObjectMeta};
 use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +15,7 @@ use crate::kit::{
     digest,
     objects::HASH,
     observed::{self, Facts, Record},
-    scope::{ENGINE, MAJOR, PART, part_of},
+    scope::{DATA_ID, ENGINE, MAJOR, PART, VOLUMES, part_of},
     text,
     workload::{IMAGES, SECRETS},
 };
@@ -51,11 +51,15 @@ pub fn metadata_record(meta: &ObjectMeta) -> Record {
 /// Digest of the fields that our manager owns. The API server changes our entry when somebody else changes or takes over a field of ours; what others
 /// add beside it does not show here. Empty: we own nothing.
 pub fn fingerprint(meta: &ObjectMeta) -> String {
+    our_fields(meta).map(digest::of).unwrap_or_default()
+}
+
+fn our_fields(meta: &ObjectMeta) -> Option<&FieldsV1> {
     let ours =
         meta.managed_fields.iter().flatten().find(|f| {
             f.manager.as_deref() == Some(MANAGER) && f.operation.as_deref() == Some("Apply") && f.subresource.as_deref().unwrap_or_default().is_empty()
         });
-    ours.and_then(|entry| entry.fields_v1.as_ref()).map(digest::of).unwrap_or_default()
+    ours.and_then(|entry| entry.fields_v1.as_ref())
 }
 
 fn typed<K: DeserializeOwned>(object: &DynamicObject) -> Option<K> {
@@ -136,13 +140,30 @@ fn images(template: &PodTemplateSpec) -> BTreeMap<String, String> {
 fn claim(from: &PersistentVolumeClaim) -> observed::Claim {
     let label = |key: &str| from.metadata.labels.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.clone()).unwrap_or_default();
     let spec = from.spec.clone().unwrap_or_default();
+    let phase = from.status.as_ref().and_then(|s| s.phase.as_deref());
     observed::Claim {
-        bound: from.status.as_ref().and_then(|s| s.phase.as_deref()) == Some("Bound"),
+        bound: phase == Some("Bound"),
+        lost: phase == Some("Lost"),
+        deleting: from.metadata.deletion_timestamp.is_some(),
+        named: spec.volume_name.is_some_and(|name| !name.is_empty()) || spec.data_source.is_some() || spec.data_source_ref.is_some(),
         request: spec.resources.and_then(|r| r.requests).and_then(|r| r.get("storage").map(|q| q.0.clone())).unwrap_or_default(),
         class: spec.storage_class_name,
+        class_is_ours: our_fields(&from.metadata).is_some_and(|f| f.0.pointer("/f:spec/f:storageClassName").is_some()),
         engine: label(ENGINE),
         major: label(MAJOR),
+        id: data_id(label(DATA_ID)),
+        anchor: owner(&from.metadata, "ControllerRevision"),
     }
+}
+
+/// The digits that names of Secrets carry. What is none, nobody of ours wrote.
+fn data_id(text: String) -> String {
+    if text.len() == 8 && digest::is_hex(&text) { text } else { String::new() }
+}
+
+/// The uid of the owner of a kind.
+fn owner(meta: &ObjectMeta, kind: &str) -> Option<String> {
+    meta.owner_references.iter().flatten().find(|o| o.kind == kind).map(|o| o.uid.clone())
 }
 
 fn service(from: &Service) -> observed::Service {
@@ -156,7 +177,15 @@ fn service(from: &Service) -> observed::Service {
 
 fn anchor(from: &ControllerRevision) -> observed::Anchor {
     let text = |key: &str| from.data.as_ref().and_then(|d| d.0.get(key)).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-    observed::Anchor { engine: text("engine"), major: text("major") }
+    let noted = |key: &str| from.metadata.annotations.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.as_str()).unwrap_or_default();
+    observed::Anchor {
+        engine: text("engine"),
+        id: data_id(text("id")),
+        major: noted(MAJOR).into(),
+        volumes: noted(VOLUMES).split(',').filter(|name| !name.is_empty()).map(Into::into).collect(),
+        deleting: from.metadata.deletion_timestamp.is_some(),
+        app: owner(&from.metadata, "MicroserviceApp"),
+    }
 }
 
 /// What is kept of a pod.

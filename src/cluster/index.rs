@@ -62,7 +62,12 @@ impl Index {
         let now = jiff::Timestamp::now();
         let Some(known) = apps.get(key) else { return Observed { now, ..Default::default() } };
         let records = known.records.iter().map(|(id, (_, record))| (id.clone(), record.clone())).collect();
-        Observed { records, pods: known.pods.clone(), report: known.report.clone(), now }
+        Observed { records, pods: known.pods.clone(), report: known.report.clone(), now, ..Default::default() }
+    }
+
+    /// The identifier of an object, if it is known.
+    pub fn uid(&self, key: &AppKey, id: &Id) -> Option<String> {
+        self.lock().get(key)?.records.get(id).map(|(_, record)| record.uid.clone())
     }
 
     /// Takes what a watch or an answer says of an object. News older than what is known is dropped, so that an echo never undoes an answer.

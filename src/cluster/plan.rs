@@ -1,6 +1,6 @@
 //! What to do about one object: decided from records alone, without asking the API server.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::kit::{
     digest,
     objects::{Id, Object},
     observed::{Observed, Record},
-    owned::{Owned, Watched},
+    owned::{Owned, Prune, Watched},
 };
 
 /// More repairs than this within [`REPAIR_WINDOW`] mean that somebody does not agree with us.
@@ -33,6 +33,8 @@ pub struct Wanted {
     pub version: String,
     /// When it is applied again although nothing seems to have changed.
     pub due: Timestamp,
+    /// When it was made; of Secrets only, which cannot be looked at.
+    pub made: Option<Timestamp>,
     repairs: VecDeque<Timestamp>,
 }
 
@@ -40,14 +42,22 @@ impl Memory {
     /// What a leader before us left in the status.
     pub fn load(entries: &[Entry], now: Timestamp) -> Self {
         let wanted = |e: &Entry| {
-            Some((Id::parse(&e.id)?, Wanted { hash: e.h.clone(), fingerprint: e.f.clone(), version: e.v.clone(), due: due(&e.id, now), ..Default::default() }))
+            let made = e.t.and_then(|seconds| Timestamp::from_second(seconds).ok());
+            let (hash, fingerprint, version) = (e.h.clone(), e.f.clone(), e.v.clone());
+            Some((Id::parse(&e.id)?, Wanted { hash, fingerprint, version, due: due(&e.id, now), made, ..Default::default() }))
         };
         Self { wanted: entries.iter().filter_map(wanted).collect() }
     }
 
     /// What is to stand in the status, in a stable order.
     pub fn entries(&self) -> Vec<Entry> {
-        let entry = |(id, w): (&Id, &Wanted)| Entry { id: id.to_string(), v: w.version.clone(), h: w.hash.clone(), f: w.fingerprint.clone() };
+        let entry = |(id, w): (&Id, &Wanted)| Entry {
+            id: id.to_string(),
+            v: w.version.clone(),
+            h: w.hash.clone(),
+            f: w.fingerprint.clone(),
+            t: w.made.map(Timestamp::as_second),
+        };
         let mut entries: Vec<Entry> = self.wanted.iter().map(entry).collect();
         entries.sort();
         entries
@@ -60,6 +70,12 @@ impl Memory {
         self.wanted.retain(|id, _| wanted.contains(id) || observed.records.contains_key(id) || unseen(id));
     }
 
+    /// The Secrets that were made, and when.
+    pub fn secrets(&self) -> BTreeMap<String, Timestamp> {
+        let made = |(id, wanted): (&Id, &Wanted)| (id.kind == "Secret").then(|| (id.name.clone(), wanted.made.unwrap_or_default()));
+        self.wanted.iter().filter_map(made).collect()
+    }
+
     /// The next time at which something is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.wanted.values().filter(|w| !w.fingerprint.is_empty()).map(|w| w.due).min()
@@ -67,12 +83,13 @@ impl Memory {
 
     /// Notes an answered apply.
     pub fn note(&mut self, id: Id, hash: String, fingerprint: String, version: &str, repaired: bool, now: Timestamp) {
+        let made = (id.kind == "Secret").then_some(now);
         let mut repairs = self.wanted.remove(&id).map(|w| w.repairs).unwrap_or_default();
         if repaired {
             repairs.push_back(now);
         }
         let due = due(&id.to_string(), now);
-        self.wanted.insert(id, Wanted { hash, fingerprint, version: version.into(), due, repairs });
+        self.wanted.insert(id, Wanted { hash, fingerprint, version: version.into(), due, made, repairs });
     }
 }
 
@@ -89,6 +106,8 @@ pub enum Step {
     Skip,
     /// It waits for something.
     Hold,
+    /// It waits, and holds data that is not known to be there: it may only have lost its label.
+    Look,
     /// It is not known to be there: make it, and touch nothing that is.
     Create,
     /// It is ours: make it so.
@@ -110,11 +129,12 @@ pub enum Why {
     Insurance,
 }
 
-/// Decides on one object. `claim_exists` says whether a claim is there.
+/// Decides on one object. `claim_exists` says whether a claim that we wrote to is there.
 pub fn step(object: &Object, record: Option<&Record>, memory: &Memory, claim_exists: impl Fn(&str) -> bool, now: Timestamp) -> Step {
     let wanted = memory.wanted.get(&object.id());
     if object.is_held() {
-        return Step::Hold;
+        let kept = object.kind.prune == Prune::Keep && object.kind.watched != Watched::Never;
+        return if kept && record.is_none() { Step::Look } else { Step::Hold };
     }
     if object.kind.watched == Watched::Never {
         let opens = object.secret.as_ref().and_then(|s| s.opens.as_deref());
@@ -186,7 +206,7 @@ mod tests {
     fn without_memory_one_apply_is_sent() {
         let hash = object().hash();
         assert_eq!(decide(Some(&there(&hash, "f")), &Memory::default(), Timestamp::UNIX_EPOCH), Step::Apply { uid: "u".into(), why: Why::Changed });
-        let memory = Memory::load(&[Entry { id: "Service/a".into(), v: "1".into(), h: hash.clone(), f: "f".into() }], Timestamp::UNIX_EPOCH);
+        let memory = Memory::load(&[Entry { id: "Service/a".into(), v: "1".into(), h: hash.clone(), f: "f".into(), t: None }], Timestamp::UNIX_EPOCH);
         assert_eq!(decide(Some(&there(&hash, "f")), &memory, Timestamp::UNIX_EPOCH), Step::Skip);
     }
 

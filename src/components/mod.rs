@@ -27,6 +27,11 @@ pub trait Engine<Spec>: Sync {
         vec![]
     }
 
+    /// What of a specification is not so, while everything goes on.
+    fn hints(&self, _scope: &Scope<'_>, _spec: &Spec) -> Vec<Problem> {
+        vec![]
+    }
+
     /// Names that the server keeps for itself, with `*` for any ending: nothing inside it, and no login, may be called so.
     fn reserved(&self) -> &'static [&'static str] {
         &[]

@@ -46,7 +46,7 @@ pub fn published(plan: &Plan) -> (String, String) {
 
 /// Name of the Secret with the key of digests. An application that is made again digests anew.
 pub fn digest_key(scope: &Scope<'_>, version: u32) -> String {
-    Hook { anchor: scope.app, uid: scope.uid }.secret_name(&scope.component(ROLE, "key"), version)
+    Hook { anchor: scope.app.into(), id: credentials::digits(scope.uid), uid: None }.secret_name(&scope.component(ROLE, "key"), version)
 }
 
 /// Name of the report's ConfigMap.

@@ -74,30 +74,25 @@ async fn pass(object: &DynamicObject, context: &Context) -> Result<Action, Error
     };
     let mut state = context.recall(&key, &app);
     use_latest_status(&mut app, &state);
-    let observed = context.index.observe(&key);
-    let (built, applied) = match App::resolve(&app, &observed, &context.settings) {
-        Ok(sound) => {
-            let objects = sound.build();
-            (objects.len(), act(&sound, &objects, &key, &mut state, context).await)
-        }
+    let observed = Observed { secrets: state.memory.secrets(), ..context.index.observe(&key) };
+    let applied = match App::resolve(&app, &observed, &context.settings) {
+        Ok(sound) => act(&sound, &sound.build(), &key, &mut state, context).await,
         Err(problems) => {
             let status = report::refusal(&app, &problems, &observed, &context.settings);
             return publish(&app, status, &Applied::default(), key, state, context).await.map(|()| Action::await_change());
         }
     };
     // The report speaks of what is there now, answers to our own writes included.
-    let observed = context.index.observe(&key);
+    let observed = Observed { secrets: state.memory.secrets(), ..context.index.observe(&key) };
     let Ok(sound) = App::resolve(&app, &observed, &context.settings) else { return Ok(Action::requeue(Duration::from_millis(100))) };
     let status = report::report(&sound, &applied, &context.settings);
-    // What was made in this pass may let more be built: an anchor names what hangs on it.
-    let more = sound.build().len() > built && applied.failed.is_none() && app.spec.reconciliation != Some(Reconciliation::Paused);
     let next = next(&app, &status, &applied, &mut state, &observed);
     let well = applied.failed.is_none() && applied.conflicts.is_empty() && applied.lost.is_empty() && applied.refused.is_empty();
     publish(&app, status, &applied, key.clone(), state, context).await?;
     if well {
         context.count_success(&key);
     }
-    Ok(if more { Action::requeue(Duration::ZERO) } else { next })
+    Ok(next)
 }
 
 /// Makes it so, unless the user wants it left alone.
@@ -109,7 +104,7 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     }
     let applier = Applier { client: context.client.clone(), index: context.index.clone(), key: key.clone(), version: context.settings.version.clone() };
     let mut applied = applier.apply(objects, observed, &mut state.memory).await;
-    let unwanted = if app.is_complete() { prune::unwanted(objects, observed, app.scope.uid) } else { vec![] };
+    let unwanted = prune::unwanted(objects, observed, app.scope.uid);
     match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
         Ok(true) => {}
         Ok(false) => applied.failed = Some("objects that nobody wants any more are still there; they go when the cluster is seen whole".into()),

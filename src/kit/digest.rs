@@ -14,6 +14,16 @@ pub fn of<T: Serialize>(value: &T) -> String {
     serde_json::to_value(value).map(|v| of_bytes(v.to_string().as_bytes())).unwrap_or_default()
 }
 
+/// Whether a text looks like a digest of ours.
+pub fn is_digest(text: &str) -> bool {
+    text.len() == 16 && is_hex(text)
+}
+
+/// Whether a text is of hexadecimal digits, as we write them.
+pub fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -102,11 +102,11 @@ impl From<&Resources> for core::ResourceRequirements {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
-    /// Size of the volume. Default: 1Gi. It can grow, never shrink.
+    /// Size of the volume. Default: 1Gi. It can grow; a smaller size than the volume has is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))").message("`size` must be a quantity above 0, such as '20Gi'"))]
     pub size: Option<IntOrText>,
-    /// StorageClass of the volume. Default: the cluster's default class. It may not change while the volume exists.
+    /// StorageClass of the volume. Default: the cluster's default class. Another class than the volume has is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(OBJECT_NAME).message(OBJECT_NAME_TEXT))]

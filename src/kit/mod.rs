@@ -4,6 +4,7 @@ pub mod access;
 pub mod agents;
 pub mod binding;
 pub mod credentials;
+pub mod data;
 pub mod digest;
 pub mod fields;
 pub mod forms;

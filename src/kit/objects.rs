@@ -68,6 +68,24 @@ impl Object {
         matches!(self.gate, Gate::Hold(_))
     }
 
+    /// Objects of one step are written side by side, after those of the step before. What opens data comes first among Secrets: without it no other is made.
+    pub fn step(&self) -> (u8, bool) {
+        (self.kind.rank, self.secret.as_ref().is_some_and(|secret| secret.opens.is_none()))
+    }
+
+    /// The anchor that it hangs on, if that was not there yet when it was built.
+    pub fn unowned(&self) -> Option<Id> {
+        let owner = self.body.pointer("/metadata/ownerReferences/0").filter(|owner| owner["uid"] == "" && owner["kind"] == "ControllerRevision")?;
+        Some(Id { kind: "ControllerRevision", name: owner["name"].as_str()?.into() })
+    }
+
+    /// The same object, hanging on an anchor that has a uid now.
+    pub fn owned_by(&self, uid: &str) -> Self {
+        let mut object = self.clone();
+        object.body["metadata"]["ownerReferences"][0]["uid"] = uid.into();
+        object
+    }
+
     /// Digest of all that was rendered.
     pub fn hash(&self) -> String {
         digest::of(&self.body)
@@ -124,6 +142,14 @@ impl Objects {
         }
     }
 
+    /// Scales to nothing the StatefulSets among the objects since `from` that run, although they are held.
+    pub fn drain_since(&mut self, from: usize, running: impl Fn(&str) -> bool) {
+        for object in self.0.iter_mut().skip(from).filter(|object| object.kind.kind == "StatefulSet" && running(&object.name)) {
+            object.body["spec"]["replicas"] = 0.into();
+            object.gate = Gate::Open;
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -134,7 +160,7 @@ impl Objects {
 
     /// All of them, in the order of applying.
     pub fn into_sorted(mut self) -> Vec<Object> {
-        self.0.sort_by(|a, b| (a.kind.rank, a.kind.kind, &a.name).cmp(&(b.kind.rank, b.kind.kind, &b.name)));
+        self.0.sort_by(|a, b| (a.step(), a.kind.kind, &a.name).cmp(&(b.step(), b.kind.kind, &b.name)));
         self.0
     }
 }

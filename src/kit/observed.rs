@@ -16,6 +16,8 @@ pub struct Observed {
     pub pods: BTreeMap<String, Pod>,
     /// What the provisioner said last, if it could be read.
     pub report: Option<Report>,
+    /// Secrets that were made for it, and when: nobody may look, so the inventory remembers.
+    pub secrets: BTreeMap<String, Timestamp>,
     pub now: Timestamp,
 }
 
@@ -89,12 +91,29 @@ impl Workload {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claim {
     pub bound: bool,
+    /// Its volume is gone.
+    pub lost: bool,
+    pub deleting: bool,
+    /// It names the volume that it is to be bound to, or another source of data.
+    pub named: bool,
     /// The size that it asks for, such as `20Gi`.
     pub request: String,
     pub class: Option<String>,
-    /// `microapp.dev/engine` and `microapp.dev/major`.
+    /// The class is one that we asked for, not the cluster's default.
+    pub class_is_ours: bool,
+    /// `microapp.dev/engine`, `microapp.dev/major` and `microapp.dev/data`; empty if it has none.
     pub engine: String,
     pub major: String,
+    pub id: String,
+    /// The anchor that owns it, if any: its uid.
+    pub anchor: Option<String>,
+}
+
+impl Claim {
+    /// It may hold data, or is about to be bound to a volume that does.
+    pub fn may_hold_data(&self) -> bool {
+        self.bound || self.lost || self.named
+    }
 }
 
 /// A Service.
@@ -110,7 +129,14 @@ pub struct Service {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Anchor {
     pub engine: String,
+    /// Eight hexadecimal digits; empty if it records none.
+    pub id: String,
     pub major: String,
+    /// Claims that held data.
+    pub volumes: Vec<String>,
+    pub deleting: bool,
+    /// The application that owns it, if any: its uid.
+    pub app: Option<String>,
 }
 
 /// A pod, as far as it explains why something is not ready.

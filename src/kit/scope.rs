@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::{fields::Resources, images, observed::Observed};
+use super::{credentials::Hook, fields::Resources, images, observed::Observed};
 
 pub const APP: &str = "microapp.dev/app";
 pub const PART: &str = "microapp.dev/part";
 /// Marks the ConfigMap of a report, the one whose content is watched.
 pub const REPORT: &str = "microapp.dev/report";
-/// On anchors and claims: what wrote the data.
+/// Labels of claims: what wrote the data, and the digits in the names of the Secrets that open it. The anchor has the major as an annotation.
 pub const ENGINE: &str = "microapp.dev/engine";
 pub const MAJOR: &str = "microapp.dev/major";
+pub const DATA_ID: &str = "microapp.dev/data";
+/// Annotation of anchors: the claims that held data. One of them that is gone is lost, and nothing empty takes its place.
+pub const VOLUMES: &str = "microapp.dev/volumes";
 /// Keeps Argo CD from taking what outlives the application for garbage.
 const ARGO_KEEP: (&str, &str) = ("argocd.argoproj.io/sync-options", "Prune=false");
 
@@ -75,12 +78,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Metadata of an object that goes with its anchor: what may outlive the application carries none of the labels that other tools prune by.
-    pub fn anchored(&self, name: String, part: &str, anchor: &str, anchor_uid: &str) -> ObjectMeta {
+    pub fn anchored(&self, name: String, part: &str, hook: &Hook) -> ObjectMeta {
         let owner = OwnerReference {
             api_version: "apps/v1".into(),
             kind: "ControllerRevision".into(),
-            name: anchor.into(),
-            uid: anchor_uid.into(),
+            name: hook.anchor.clone(),
+            uid: hook.uid.clone().unwrap_or_default(),
             ..Default::default()
         };
         let annotations = BTreeMap::from([(ARGO_KEEP.0.to_owned(), ARGO_KEEP.1.to_owned())]);

@@ -1,17 +1,19 @@
 //! Data: the anchor that owns it, and the claims that hold it.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::{
     apps::v1::ControllerRevision,
     core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements},
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta, runtime::RawExtension};
 
 use super::{
-    credentials::Hook,
+    credentials::{self, Hook},
     fields::Storage,
     objects::Objects,
-    problem::Problem,
-    scope::{ENGINE, MAJOR, Scope},
+    observed::Claim,
+    scope::{DATA_ID, ENGINE, MAJOR, Scope, VOLUMES},
 };
 
 /// Size of a volume when nothing else is said.
@@ -27,17 +29,33 @@ pub struct Data<'a> {
     pub major: &'a str,
 }
 
+/// The anchor of a part's data, and the digits in the names of what hangs on it. They are known before it is there: an anchor that was not restored is made anew with
+/// the digits of its claim. `stem` is how names of the part's Secrets begin.
+pub fn hook(scope: &Scope<'_>, anchor: String, claim: &str, stem: &str) -> Hook {
+    let there = scope.observed.anchor(&anchor).filter(|(_, anchor)| !anchor.deleting);
+    // A claim of another anchor goes with that one.
+    let ours = |claim: &&Claim| claim.anchor.as_deref().is_none_or(|owner| there.is_some_and(|(uid, _)| uid == owner));
+    let kept = scope.observed.claim(claim).filter(|claim| !claim.deleting).filter(ours);
+    let known = [kept.map(|claim| &claim.id), there.map(|(_, anchor)| &anchor.id)].into_iter().flatten().find(|id| !id.is_empty()).cloned();
+    let id = known.unwrap_or_else(|| credentials::fresh_digits(scope.uid, scope.observed, stem));
+    Hook { id, uid: there.map(|(uid, _)| uid.to_owned()), anchor }
+}
+
 /// Adds the anchor of a part's data. Everything that the data needs is owned by it, so that one patch of the anchor changes what a deletion takes along.
-pub fn anchor(scope: &Scope<'_>, name: &str, data: Data<'_>, out: &mut Objects) {
-    let content = serde_json::json!({ "engine": data.engine, "major": data.major });
-    out.push(
-        data.part,
-        &ControllerRevision {
-            metadata: scope.anchor(name.into(), data.part),
-            data: Some(k8s_openapi::apimachinery::pkg::runtime::RawExtension(content)),
-            revision: 1,
-        },
-    );
+pub fn anchor(scope: &Scope<'_>, hook: &Hook, data: Data<'_>, claims: &[&str], out: &mut Objects) {
+    let there = scope.observed.anchor(&hook.anchor).map(|(_, anchor)| anchor);
+    // What it records cannot be changed any more.
+    let id = there.map(|anchor| &anchor.id).filter(|id| !id.is_empty()).unwrap_or(&hook.id);
+    let content = serde_json::json!({ "engine": data.engine, "id": id });
+    let mut metadata = scope.anchor(hook.anchor.clone(), data.part);
+    let filled = claims.iter().copied().filter(|name| scope.observed.claim(name).is_some_and(|claim| claim.bound));
+    let volumes: BTreeSet<&str> = there.iter().flat_map(|anchor| &anchor.volumes).map(String::as_str).chain(filled).collect();
+    let noted = metadata.annotations.get_or_insert_default();
+    noted.insert(MAJOR.into(), data.major.into());
+    if !volumes.is_empty() {
+        noted.insert(VOLUMES.into(), volumes.into_iter().collect::<Vec<_>>().join(","));
+    }
+    out.push(data.part, &ControllerRevision { metadata, data: Some(RawExtension(content)), revision: 1 });
 }
 
 /// The name under which a StatefulSet looks for the claim of its pod `ordinal`.
@@ -45,14 +63,20 @@ pub fn claim_name(workload: &str, ordinal: i32) -> String {
     format!("{DATA}-{workload}-{ordinal}")
 }
 
-/// Adds the claim of one pod. It exists before the StatefulSet that looks for it; to grow it is to apply it again. An application that was made again
-/// takes the volume as it is: larger than it asks for, and of the class that it has.
-pub fn claim(scope: &Scope<'_>, hook: Hook<'_>, name: &str, data: Data<'_>, storage: Option<&Storage>, out: &mut Objects) {
-    let mut metadata = scope.anchored(name.into(), data.part, hook.anchor, hook.uid);
+/// Adds the claim of one pod. It exists before the StatefulSet that looks for it; to grow it is to apply it again. A volume that is there is taken as it is: larger
+/// than what is asked for, and of the class that it has.
+pub fn claim(scope: &Scope<'_>, hook: &Hook, name: &str, data: Data<'_>, storage: Option<&Storage>, out: &mut Objects) {
+    let mut metadata = scope.anchored(name.into(), data.part, hook);
     let there = scope.observed.claim(name);
     let wanted = size(storage);
     let size = there.filter(|c| bytes(&c.request) > bytes(&wanted.0)).map_or(wanted, |c| Quantity(c.request.clone()));
-    metadata.labels.get_or_insert_default().extend([(ENGINE.to_owned(), data.engine.to_owned()), (MAJOR.to_owned(), data.major.to_owned())]);
+    let class = match there {
+        // Said again if we said it, for what we do not say any more would be taken out.
+        Some(there) => there.class.clone().filter(|_| there.class_is_ours),
+        None => storage.and_then(|s| s.class_name.clone()),
+    };
+    let labels = [(ENGINE, data.engine), (MAJOR, data.major), (DATA_ID, &hook.id)];
+    metadata.labels.get_or_insert_default().extend(labels.map(|(key, value)| (key.to_owned(), value.to_owned())));
     out.push(
         data.part,
         &PersistentVolumeClaim {
@@ -60,7 +84,7 @@ pub fn claim(scope: &Scope<'_>, hook: Hook<'_>, name: &str, data: Data<'_>, stor
             spec: Some(PersistentVolumeClaimSpec {
                 access_modes: Some(vec!["ReadWriteOnce".into()]),
                 resources: Some(VolumeResourceRequirements { requests: Some([("storage".to_owned(), size)].into()), ..Default::default() }),
-                storage_class_name: storage.and_then(|s| s.class_name.clone()).map(|wanted| there.and_then(|c| c.class.clone()).unwrap_or(wanted)),
+                storage_class_name: class,
                 ..Default::default()
             }),
             status: None,
@@ -68,26 +92,20 @@ pub fn claim(scope: &Scope<'_>, hook: Hook<'_>, name: &str, data: Data<'_>, stor
     );
 }
 
-/// The mistake of asking for other data than a volume holds: another engine would not open it, or worse, would begin anew beside it.
-pub fn foreign(scope: &Scope<'_>, claim: &str, wanted: Data<'_>, anchor: &str) -> Option<Problem> {
-    let there = scope.observed.claim(claim).filter(|there| there.engine != wanted.engine || there.major != wanted.major)?;
-    let (is, asked) = (format!("{} {}", there.engine, there.major), format!("{} {}", wanted.engine, wanted.major));
-    let message = format!(
-        "volume {claim} holds data of {is}, and `{}` asks for {asked}; ask for {is}, or delete the anchor {anchor} to throw the data away",
-        wanted.part
-    );
-    Some(Problem::new(format!("spec.{}", wanted.part), "VolumeOfAnotherEngine", message))
-}
-
 /// The size that a volume is to have.
 pub fn size(storage: Option<&Storage>) -> Quantity {
     storage.and_then(|s| s.size.as_ref()).map_or_else(|| Quantity(DEFAULT_SIZE.into()), Quantity::from)
 }
 
-/// The claim template that every StatefulSet of ours has for ever: it cannot be changed, and its claims are there before it is asked.
+/// A value that no label can have. In a claim template it passes, and the API server refuses every claim that is made of it with these words.
+const NEVER: &str = "claims are made by the operator alone";
+
+/// The claim template that every StatefulSet of ours has for ever. The claims are there before it is asked, and where one has gone nothing empty may take its place:
+/// the controller of StatefulSets can make none of it.
 pub fn template() -> PersistentVolumeClaim {
+    let labels = [(DATA_ID.to_owned(), NEVER.to_owned())].into();
     PersistentVolumeClaim {
-        metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta { name: Some(DATA.into()), ..Default::default() },
+        metadata: ObjectMeta { name: Some(DATA.into()), labels: Some(labels), ..Default::default() },
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".into()]),
             resources: Some(VolumeResourceRequirements { requests: Some([("storage".to_owned(), Quantity("1Mi".into()))].into()), ..Default::default() }),

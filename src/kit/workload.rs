@@ -129,6 +129,8 @@ impl Workload {
         self.mounts.push(pod::mount(volumes::DATA, data_folder, false));
         let selector = scope.selector(&self.part);
         let (template, chosen) = self.surroundings(scope, "StatefulSet", out);
+        let peers = format!("{}-peers", self.name);
+        out.push(&self.part, &self.headless(scope, peers.clone()));
         out.push(
             &self.part,
             &StatefulSet {
@@ -136,7 +138,7 @@ impl Workload {
                 spec: Some(StatefulSetSpec {
                     replicas: Some(self.replicas),
                     revision_history_limit: Some(3),
-                    service_name: Some(self.name.clone()),
+                    service_name: Some(peers),
                     // One stuck pod must not keep the others, or its own next revision, from starting.
                     pod_management_policy: Some("Parallel".into()),
                     persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
@@ -189,6 +191,14 @@ impl Workload {
             );
         }
         self.template(scope, scope.observed.workload(kind, &self.name))
+    }
+
+    /// The Service that gives each pod a name of its own, ready or not: members of a cluster find each other before they are ready.
+    fn headless(&self, scope: &Scope<'_>, name: String) -> Service {
+        let mut service = self.service(scope);
+        service.metadata.name = Some(name);
+        service.spec = service.spec.map(|spec| ServiceSpec { cluster_ip: Some("None".into()), publish_not_ready_addresses: Some(true), ..spec });
+        service
     }
 
     /// The Service by which others find the pods. Engines that expose more push one of their own.

@@ -176,7 +176,7 @@ fn objects(namespace: &str, uid: &str, anchor: &str) -> Vec<Object> {
     resource.metadata.namespace = Some(namespace.into());
     resource.metadata.uid = Some(uid.into());
     let mut observed = Observed::default();
-    let facts = Facts::Anchor(Anchor { engine: "PostgreSQL".into(), major: "18".into() });
+    let facts = Facts::Anchor(Anchor { engine: "PostgreSQL".into(), id: "5d0cb2b7".into(), ..Default::default() });
     let id = microapp::kit::objects::Id { kind: "ControllerRevision", name: "shop-database-data".into() };
     observed.records.insert(id, Record { uid: anchor.into(), facts, ..Default::default() });
     App::resolve(&resource, &observed, &Settings::default()).map_err(|problems| format!("{problems:?}")).unwrap().build()

@@ -35,7 +35,7 @@ async fn end(space: &Space) -> End {
     words.push((app.uid().unwrap(), "shop".into()));
     words.push((space.name.clone(), "namespace".into()));
     if let Some(anchor) = objects.get("ControllerRevision/shop-database-data") {
-        words.push((anchor.uid().unwrap()[..8].into(), "anchored".into()));
+        words.push((anchor.data["data"]["id"].as_str().unwrap().into(), "anchored".into()));
     }
     let plain = |value: Value| {
         let mut text = value.to_string();
@@ -52,7 +52,7 @@ async fn end(space: &Space) -> End {
 
 /// Leaves out what is random, counted or timed: passwords, addresses, times, and digests that speak of identifiers.
 fn blank(value: &mut Value) {
-    const RANDOM: [&str; 9] = ["password", "clusterIP", "clusterIPs", "nodePort", "volumeName", "lastTransitionTime", "since", "h", "f"];
+    const RANDOM: [&str; 10] = ["password", "clusterIP", "clusterIPs", "nodePort", "volumeName", "lastTransitionTime", "since", "h", "f", "t"];
     const DIGESTS: [&str; 3] = ["microapp.dev/hash", "microapp.dev/config", "microapp.dev/images"];
     match value {
         Value::Object(map) => {

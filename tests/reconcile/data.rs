@@ -1,14 +1,19 @@
 //! Data is never opened by the wrong hands, and never lost by ours.
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use k8s_openapi::api::{
+    core::v1::{PersistentVolumeClaim, Pod, Secret},
+    storage::v1::StorageClass,
+};
 use kube::{
-    ResourceExt,
+    Api, ResourceExt,
     api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
+use microapp::app::Status;
 use serde_json::{Value, json};
 
 use crate::World;
-use crate::support::space::{Space, is, reason, shop, shop_with, uids};
+use crate::support::provisioner::Mood;
+use crate::support::space::{Space, is, message, reason, shop, shop_with, uids};
 
 const CLAIM: &str = "data-shop-database-0";
 
@@ -38,19 +43,50 @@ async fn admin(space: &Space) -> Option<Secret> {
     secrets.items.into_iter().find(|s| s.name_any().starts_with("shop-database-admin-"))
 }
 
+/// The names of the database's Secrets.
+async fn secrets(space: &Space) -> Vec<String> {
+    let all = space.api::<Secret>().list(&ListParams::default()).await.unwrap().items;
+    all.iter().map(ResourceExt::name_any).filter(|name| name.starts_with("shop-database-")).collect()
+}
+
+/// Follows the advice of a message to the letter: what stands in it as a command of kubectl.
+async fn follow(space: &Space, told: &str) {
+    let commands =
+        told.split("kubectl -n ").skip(1).map(|rest| rest.split_whitespace().take_while(|word| !["&&", "or", "and"].contains(word)).collect::<Vec<_>>());
+    let mut followed = 0;
+    for words in commands {
+        let [namespace, verb, kind, name, rest @ ..] = words.as_slice() else { panic!("{words:?}") };
+        let (kind, name) = (if *kind == "persistentvolumeclaim" { "PersistentVolumeClaim" } else { "ControllerRevision" }, name.trim_end_matches(['.', ';']));
+        assert_eq!(*namespace, space.name);
+        match *verb {
+            "annotate" => {
+                let (key, value) = rest[0].split_once('=').unwrap();
+                space.meddle(&format!("{kind}/{name}"), json!({ "metadata": { "annotations": { key: value } } })).await;
+            }
+            "delete" => space.remove(&format!("{kind}/{name}")).await,
+            other => panic!("{other}"),
+        }
+        followed += 1;
+    }
+    assert!(followed > 0, "no advice in: {told}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_volume_whose_password_is_gone_is_not_opened() {
     let Some(world) = ready("lost", shop()).await else { return };
     let space = &world.space;
     deleted(space).await;
     let (volume, secret) = (claim(space).await, admin(space).await.unwrap());
-    space.remove(&format!("Secret/{}", secret.name_any())).await;
+    for name in secrets(space).await {
+        space.remove(&format!("Secret/{name}")).await;
+    }
     space.apply(shop()).await;
     let status = space.until("shop", "in want of its password", |s| reason(s, "Ready") == "CredentialsLost").await;
     assert!(is(&status, "Stalled", "True"));
     world.quiet().await;
-    assert!(admin(space).await.is_none() && space.object("StatefulSet/shop-database").await.is_none());
-    assert_eq!(claim(space).await, volume);
+    assert_eq!(secrets(space).await, [] as [String; 0], "while it says so it makes none");
+    assert!(space.object("StatefulSet/shop-database").await.is_none());
+    assert_eq!(claim(space).await.spec, volume.spec);
     // As from a backup: with neither its old uid nor its version.
     let mut restored = Secret { metadata: kube::core::ObjectMeta { name: Some(secret.name_any()), ..Default::default() }, ..secret };
     restored.metadata.labels = None;
@@ -120,5 +156,154 @@ async fn a_secret_is_one_credential_for_ever() {
     for secret in &secrets {
         let password = String::from_utf8(secret.data.as_ref().unwrap()["password"].0.clone()).unwrap();
         assert!(!text.contains(&password), "a password stands outside its Secret");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_administrator_makes_no_secret_and_is_told() {
+    let Some(world) = ready("locked-out", shop()).await else { return };
+    let space = &world.space;
+    let before = secrets(space).await;
+    space.remove(&format!("Secret/{}", admin(space).await.unwrap().name_any())).await;
+    world.provisioner.feel(Mood::LockedOut);
+    let status = space.until("shop", "locked out", |s| reason(s, "Ready") == "CredentialsLost").await;
+    assert!(is(&status, "Stalled", "True") && message(&status, "DatabaseReady").contains("shop-database-admin-v1-"));
+    world.quiet().await;
+    assert_eq!(secrets(space).await, before.into_iter().filter(|name| !name.contains("-admin-")).collect::<Vec<_>>());
+    world.provisioner.feel(Mood::Honest);
+    space.until_ready("shop").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_can_be_taken_back_and_data_thrown_away_as_told() {
+    let at = |version: u32| shop_with(|spec| spec["database"] = json!({ "version": version }));
+    let Some(world) = ready("versions", at(17)).await else { return };
+    let space = &world.space;
+    let (before, old) = (uids(&space.objects().await), secrets(space).await);
+    space.apply(at(18)).await;
+    let status = space.until("shop", "refused", |s| reason(s, "Ready") == "VolumeOfAnotherEngine").await;
+    assert!(message(&status, "Ready").contains("write `version: '17'`"), "{}", message(&status, "Ready"));
+    space.apply(at(17)).await;
+    space.until_ready("shop").await;
+    assert_eq!(uids(&space.objects().await), before, "nothing was touched");
+    space.apply(at(18)).await;
+    let status = space.until("shop", "refused again", |s| reason(s, "Ready") == "VolumeOfAnotherEngine").await;
+    follow(space, message(&status, "Ready")).await;
+    let status = space.until_ready("shop").await;
+    assert!(status.parts.iter().any(|p| p.name == "database" && p.version.as_deref().is_some_and(|v| v.starts_with("18"))), "{:?}", status.parts);
+    space.eventually("the old passwords are gone", async || secrets(space).await.iter().all(|name| !old.contains(name))).await;
+    assert_eq!(secrets(space).await.len(), 2);
+    assert_ne!(claim(space).await.uid().as_ref(), before.get(&format!("PersistentVolumeClaim/{CLAIM}")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_volume_is_not_replaced_by_an_empty_one() {
+    let Some(world) = ready("vanished", shop()).await else { return };
+    let space = &world.space;
+    world.quiet().await;
+    space.remove(&format!("PersistentVolumeClaim/{CLAIM}")).await;
+    let status = space.until("shop", "warning", |s| reason(s, "DataWarning") == "VolumeBeingDeleted").await;
+    assert!(is(&status, "Ready", "True"), "it still works");
+    space.eventually("it is told", async || space.events("shop").await.iter().any(|(reason, _)| reason == "VolumeBeingDeleted")).await;
+    space.api::<Pod>().delete("shop-database-0", &Default::default()).await.unwrap();
+    let status = space.until("shop", "in want of its volume", |s| reason(s, "Ready") == "VolumeLost" && is(s, "Stalled", "True")).await;
+    world.quiet().await;
+    // The controller of StatefulSets goes on trying.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert!(space.get::<PersistentVolumeClaim>(CLAIM).await.is_none() && space.get::<Pod>("shop-database-0").await.is_none());
+    follow(space, message(&status, "Ready")).await;
+    space.until_ready("shop").await;
+}
+
+/// A StorageClass of the test cluster's volumes that does not let them grow.
+async fn rigid(space: &Space) {
+    let provisioner = "cluster.microapp.dev/volumes";
+    let class: StorageClass = serde_json::from_value(json!({ "metadata": { "name": "rigid" }, "provisioner": provisioner })).unwrap();
+    drop(Api::<StorageClass>::all(space.client.clone()).create(&PostParams::default(), &class).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_growth_that_is_refused_stops_nothing_and_can_be_taken_back() {
+    let sized = |size: &str, image: &str| shop_with(|spec| spec["database"] = json!({ "storage": { "size": size, "className": "rigid" }, "image": image }));
+    let Some(world) = World::new("rigid").await else { return };
+    let space = &world.space;
+    rigid(space).await;
+    space.apply(sized("1Gi", "example.com/postgres:18.6")).await;
+    space.until_ready("shop").await;
+    space.apply(sized("2Gi", "example.com/postgres:18.7")).await;
+    let rolled = |s: &Status| s.parts.iter().any(|p| p.image.as_deref() == Some("example.com/postgres:18.7"));
+    let status = space.until("shop", "told", |s| reason(s, "DataWarning") == "VolumeNotResizable" && rolled(s)).await;
+    assert!(message(&status, "DataWarning").contains(CLAIM));
+    space.until_ready("shop").await;
+    space.apply(sized("1Gi", "example.com/postgres:18.7")).await;
+    space.until("shop", "as it was", |s| is(s, "Ready", "True") && reason(s, "DataWarning").is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_class_that_is_not_there_can_be_corrected_as_told() {
+    let of = |class: Option<&str>| {
+        // Not an empty object, which an apply that takes the last field away leaves as null.
+        shop_with(|spec| spec["database"] = class.map_or(json!({ "engine": "PostgreSQL" }), |class| json!({ "storage": { "className": class } })))
+    };
+    let Some(world) = World::new("class").await else { return };
+    let space = &world.space;
+    space.apply(of(Some("nowhere"))).await;
+    space.eventually("the claim waits", async || space.get::<PersistentVolumeClaim>(CLAIM).await.is_some()).await;
+    for corrected in [Some("also-nowhere"), None] {
+        space.apply(of(corrected)).await;
+        let status = space.until("shop", "told", |s| reason(s, "Ready") == "VolumeOfAnotherClass").await;
+        follow(space, message(&status, "Ready")).await;
+        space
+            .eventually("it is made anew", async || {
+                let class = space.get::<PersistentVolumeClaim>(CLAIM).await.and_then(|c| c.spec?.storage_class_name);
+                class.is_some() && class.as_deref() != Some("nowhere")
+            })
+            .await;
+    }
+    space.until_ready("shop").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_class_than_the_volume_has_is_told_and_ignored() {
+    let Some(world) = ready("other-class", shop()).await else { return };
+    let space = &world.space;
+    let of = |class: &str| shop_with(|spec| spec["database"] = json!({ "storage": { "className": class } }));
+    space.apply(of("other")).await;
+    let status = space.until("shop", "told", |s| is(s, "Ready", "True") && reason(s, "DataWarning") == "VolumeKeepsItsClass").await;
+    let is = message(&status, "DataWarning").rsplit("className: ").next().unwrap().trim_end_matches('`').to_owned();
+    space.apply(of(&is)).await;
+    space.until("shop", "as told", |s| crate::support::space::is(s, "Ready", "True") && reason(s, "DataWarning").is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_nobody_wrote_to_is_adopted() {
+    let Some(world) = World::new("made-before").await else { return };
+    let space = &world.space;
+    let claim: PersistentVolumeClaim = serde_json::from_value(json!({
+        "metadata": { "name": CLAIM, "labels": { "microapp.dev/app": "shop", "microapp.dev/part": "database" } },
+        "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Mi" } } },
+    }))
+    .unwrap();
+    let made = space.api::<PersistentVolumeClaim>().create(&PostParams::default(), &claim).await.unwrap();
+    space.apply(shop()).await;
+    space.until_ready("shop").await;
+    let adopted = self::claim(space).await;
+    assert_eq!(adopted.uid(), made.uid());
+    assert_eq!(adopted.labels()["microapp.dev/engine"], "PostgreSQL");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_that_goes_with_an_application_is_not_taken_over_by_the_next() {
+    let fleeting = || shop_with(|spec| spec["dataRetention"] = "Delete".into());
+    let Some(world) = ready("fleeting", fleeting()).await else { return };
+    let space = &world.space;
+    let before = uids(&space.objects().await);
+    space.delete("shop").await;
+    space.apply(fleeting()).await;
+    space.until_ready("shop").await;
+    world.quiet().await;
+    let after = uids(&space.objects().await);
+    for id in ["ControllerRevision/shop-database-data".to_owned(), format!("PersistentVolumeClaim/{CLAIM}")] {
+        assert_ne!(before[&id], after[&id], "{id}");
     }
 }

@@ -13,6 +13,7 @@ mod hold;
 mod life;
 mod prune;
 mod rest;
+mod restore;
 mod rotation;
 mod strangers;
 mod upgrade;

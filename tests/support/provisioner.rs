@@ -23,6 +23,8 @@ pub enum Mood {
     Refusing(String),
     /// Says that the Secret of this service's login is missing.
     Missing(String),
+    /// Says that the administrator's Secret is missing.
+    LockedOut,
     /// Says that the first key of digests is missing.
     Keyless,
 }
@@ -101,6 +103,7 @@ fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
             Mood::Refusing(service) if *service == login.service => Some("LoginRefused"),
             // Only the first version of the login was lost.
             Mood::Missing(service) if *service == login.service && login.secret.contains("-v1-") => Some("SecretMissing"),
+            Mood::LockedOut => Some("AdministratorMissing"),
             _ => None,
         };
         if let Some(reason) = broken {

@@ -122,6 +122,12 @@ impl Space {
         Api::namespaced_with(self.client.clone(), &self.name, &resource(Owned::of(kind).expect("it is of ours")))
     }
 
+    /// What items of a list do not say of themselves.
+    pub fn kind_of(&self, kind: &str) -> kube::core::TypeMeta {
+        let resource = resource(Owned::of(kind).expect("it is of ours"));
+        kube::core::TypeMeta { api_version: resource.api_version, kind: resource.kind }
+    }
+
     /// Changes an object of ours, by `Kind/name`, as somebody else would.
     pub async fn meddle(&self, id: &str, change: Value) -> DynamicObject {
         let (kind, name) = id.split_once('/').unwrap();

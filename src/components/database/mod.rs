@@ -6,7 +6,15 @@ mod spec;
 pub use spec::*;
 
 use super::{Component, Engine};
-use crate::kit::{binding::Binding, credentials::Hook, scope::Scope};
+use crate::kit::{
+    binding::Binding,
+    credentials::Hook,
+    data::Place,
+    images::{self, Version},
+    problem::Problem,
+    scope::Scope,
+    volumes::{self, Data},
+};
 
 /// Longest name that the server keeps whole, in bytes; it cuts what is longer without a word.
 pub const LONGEST_NAME: usize = 63;
@@ -39,15 +47,38 @@ pub fn anchor(scope: &Scope<'_>) -> String {
     scope.component(Database::ROLE, "data")
 }
 
-/// The anchor with its uid, if it is there. Without it no name of a Secret or claim is known.
-pub(super) fn hook<'a>(scope: &'a Scope<'_>, anchor: &'a str) -> Option<Hook<'a>> {
-    scope.observed.anchor(anchor).map(|(uid, _)| Hook { anchor, uid })
+/// The claim of its one pod.
+fn claim(scope: &Scope<'_>) -> String {
+    volumes::claim_name(&scope.component(Database::ROLE, ""), 0)
 }
 
-/// The Secret of a service's login, once the anchor is there.
-pub fn login_secret(scope: &Scope<'_>, service: &str, version: u32) -> Option<String> {
-    let anchor = anchor(scope);
-    hook(scope, &anchor).map(|hook| hook.secret_name(&scope.component(Database::ROLE, &format!("login-{service}")), version))
+/// What its Secrets and claims hang on.
+fn hook(scope: &Scope<'_>) -> Hook {
+    volumes::hook(scope, anchor(scope), &claim(scope), &format!("{}-", scope.component(Database::ROLE, "")))
+}
+
+/// The Secret of the administrator.
+pub fn admin_secret(scope: &Scope<'_>) -> String {
+    hook(scope).secret_name(&scope.component(Database::ROLE, "admin"), 1)
+}
+
+/// The Secret of a service's login.
+pub fn login_secret(scope: &Scope<'_>, service: &str, version: u32) -> String {
+    hook(scope).secret_name(&scope.component(Database::ROLE, &format!("login-{service}")), version)
+}
+
+/// Asks something of the data that is there.
+fn ask<T: IntoIterator<Item = Problem>>(scope: &Scope<'_>, spec: &Database, wanted: Data<'_>, what: impl Fn(&Place<'_>) -> T) -> Vec<Problem> {
+    let (claim, anchor) = (claim(scope), anchor(scope));
+    what(&Place { scope, claim: &claim, anchor: &anchor, wanted, storage: spec.storage.as_ref() }).into_iter().collect()
+}
+
+/// What the user asks for; else what the data was written by; else the newest tested. Where anchor and claim disagree, the claim is opened as neither.
+fn version(scope: &Scope<'_>, spec: &Database, tested: &[(&str, &str)]) -> Version {
+    let claim = scope.observed.claim(&claim(scope)).filter(|claim| !claim.deleting).map(|there| there.major.clone());
+    let noted = scope.observed.anchor(&anchor(scope)).map(|(_, there)| there.major.clone());
+    let recorded = noted.into_iter().chain(claim).find(|major| !major.is_empty());
+    images::version_of(tested, spec.version.as_ref().map(ToString::to_string), recorded)
 }
 
 /// How a service reaches its database.

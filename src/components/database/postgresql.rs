@@ -1,6 +1,6 @@
 //! PostgreSQL, one instance: <https://www.postgresql.org/docs/current/>; the image: <https://hub.docker.com/_/postgres>.
 
-use super::{Database, DatabaseEdge, anchor, hook, login_secret};
+use super::{Database, DatabaseEdge, admin_secret, ask, claim, hook, login_secret, version};
 use crate::components::{Component, Engine, Wiring};
 use crate::kit::{
     agents,
@@ -35,16 +35,19 @@ impl Engine<Database> for PostgreSql {
     }
 
     fn check(&self, scope: &Scope<'_>, spec: &Database) -> Vec<Problem> {
-        let wanted = version(scope, spec);
+        let wanted = version(scope, spec, images::POSTGRESQL);
         let mut problems = vec![];
         if !images::POSTGRESQL.iter().any(|(major, _)| *major == wanted.major) {
             let known: Vec<_> = images::POSTGRESQL.iter().map(|(major, _)| format!("'{major}'")).collect();
             let message = format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", "));
             problems.push(Problem::new("spec.database.version", "UnknownVersion", message));
         }
-        let (claim, data) = (volumes::claim_name(&scope.component(Database::ROLE, ""), 0), Data { part: Database::ROLE, engine: ENGINE, major: &wanted.major });
-        problems.extend(volumes::foreign(scope, &claim, data, &anchor(scope)));
+        problems.extend(ask(scope, spec, data(&wanted), |place| place.obstacle()));
         problems
+    }
+
+    fn hints(&self, scope: &Scope<'_>, spec: &Database) -> Vec<Problem> {
+        ask(scope, spec, data(&version(scope, spec, images::POSTGRESQL)), |place| place.hints())
     }
 
     fn reserved(&self) -> &'static [&'static str] {
@@ -52,41 +55,40 @@ impl Engine<Database> for PostgreSql {
     }
 
     fn build(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring, out: &mut Objects) {
-        let (name, anchor) = (scope.component(Database::ROLE, ""), anchor(scope));
-        let version = version(scope, spec);
-        let data = Data { part: Database::ROLE, engine: ENGINE, major: &version.major };
-        volumes::anchor(scope, &anchor, data, out);
-        // Everything below is named by the anchor's uid. It is built as soon as the anchor is there.
-        let Some(hook) = hook(scope, &anchor) else { return };
-        let claim = volumes::claim_name(&name, 0);
-        let admin = hook.secret_name(&scope.component(Database::ROLE, "admin"), 1);
-        credentials::login(scope, hook, data.part, &admin, ADMIN, Some(claim.clone()), out);
+        let (name, hook, claim) = (scope.component(Database::ROLE, ""), hook(scope), claim(scope));
+        let version = version(scope, spec, images::POSTGRESQL);
+        let data = data(&version);
+        volumes::anchor(scope, &hook, data, &[&claim], out);
+        let admin = admin_secret(scope);
+        credentials::login(scope, &hook, data.part, &admin, ADMIN, Some(claim.clone()), out);
         for edge in &wiring.databases {
-            let login = hook.secret_name(&scope.component(Database::ROLE, &format!("login-{}", edge.service)), edge.login);
-            credentials::login(scope, hook, data.part, &login, &edge.service, None, out);
+            let login = login_secret(scope, &edge.service, edge.login);
+            credentials::login(scope, &hook, data.part, &login, &edge.service, None, out);
         }
-        volumes::claim(scope, hook, &claim, data, spec.storage.as_ref(), out);
+        volumes::claim(scope, &hook, &claim, data, spec.storage.as_ref(), out);
         server(spec, name, &version, &admin).stateful(scope, VOLUME, out);
     }
 
     fn provision(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring) -> Option<agents::Provision> {
-        let anchor = anchor(scope);
-        let hook = hook(scope, &anchor)?;
         let databases: std::collections::BTreeSet<_> = wiring.databases.iter().map(|edge| edge.database.clone()).collect();
         let login = |edge: &DatabaseEdge| {
-            let (secret, service) = (login_secret(scope, &edge.service, edge.login)?, edge.service.clone());
-            Some(agents::DatabaseLogin { username: service.clone(), service, secret, database: edge.database.clone(), read_only: edge.read_only })
+            let (secret, service) = (login_secret(scope, &edge.service, edge.login), edge.service.clone());
+            agents::DatabaseLogin { username: service.clone(), service, secret, database: edge.database.clone(), read_only: edge.read_only }
         };
         Some(agents::Provision::PostgreSQL(agents::PostgreSQL {
             component: Database::ROLE.into(),
             host: scope.component(Database::ROLE, ""),
             port: PORT as u16,
-            admin_secret: hook.secret_name(&scope.component(Database::ROLE, "admin"), 1),
+            admin_secret: admin_secret(scope),
             databases: databases.into_iter().collect(),
-            version: version(scope, spec).major,
-            logins: wiring.databases.iter().filter_map(login).collect(),
+            version: version(scope, spec, images::POSTGRESQL).major,
+            logins: wiring.databases.iter().map(login).collect(),
         }))
     }
+}
+
+fn data(version: &Version) -> Data<'_> {
+    Data { part: Database::ROLE, engine: ENGINE, major: &version.major }
 }
 
 fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Workload {
@@ -122,12 +124,6 @@ fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Work
     }
 }
 
-/// What the user asks for; else what the data was written by; else the newest tested.
-fn version(scope: &Scope<'_>, spec: &Database) -> Version {
-    let recorded = scope.observed.anchor(&anchor(scope)).map(|(_, there)| there.major.clone());
-    images::version_of(images::POSTGRESQL, spec.version.as_ref().map(ToString::to_string), recorded)
-}
-
 /// How a service reaches its database. Passwords are letters and digits, so addresses need no escaping.
 pub fn binding(scope: &Scope<'_>, edge: &DatabaseEdge) -> Binding {
     let (host, database) = (scope.component(Database::ROLE, ""), &edge.database);
@@ -136,7 +132,7 @@ pub fn binding(scope: &Scope<'_>, edge: &DatabaseEdge) -> Binding {
         kind: "postgresql".into(),
         port: PORT,
         resource: Some(database.clone()),
-        secret: login_secret(scope, &edge.service, edge.login),
+        secret: Some(login_secret(scope, &edge.service, edge.login)),
         urls: vec![
             ("URL", "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
             ("JDBC_URL", "jdbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
