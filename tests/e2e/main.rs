@@ -8,5 +8,6 @@ mod data;
 mod end;
 mod load;
 mod place;
+mod restore;
 mod rotation;
 mod traffic;
