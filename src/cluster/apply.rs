@@ -48,7 +48,7 @@ enum Outcome {
     Left,
     Held,
     Made {
-        record: Record,
+        record: Box<Record>,
         repaired: bool,
     },
     SecretThere,
