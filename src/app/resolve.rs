@@ -43,7 +43,7 @@ impl<'a> App<'a> {
     pub(super) fn sketch(resource: &'a MicroserviceApp, observed: &'a Observed, settings: &'a Settings) -> Self {
         let scope = scope(resource, observed, settings);
         let wiring = graph::wiring(&resource.spec, |service| scope.service(service, ""), |_| 1);
-        Self { resource, scope, wiring, blocked: vec![] }
+        Self { resource, scope, wiring, blocked: vec![], hints: vec![] }
     }
 
     /// Everything that is wrong with the resource as a whole, or a sound application.
