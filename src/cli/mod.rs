@@ -91,6 +91,10 @@ pub enum Error {
     Cluster(#[from] kube::Error),
     #[error(transparent)]
     Agent(#[from] agent::Error),
+    #[error("no cluster to work on: {0}")]
+    NotConnected(#[from] crate::cluster::Error),
+    #[error("a Lease needs a name of its own for each operator; give it by --identity or POD_NAME")]
+    NoIdentity,
     #[error("cannot be written: {0}")]
     Yaml(String),
     #[error("cannot be written: {0}")]

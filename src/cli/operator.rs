@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use kube::Client;
 
 use super::{Error, OK, asked_to_end};
 use crate::app::Settings;
+use crate::cluster::client;
 use crate::controller::{self, Options};
 use crate::kit::images;
 
@@ -22,28 +22,51 @@ pub struct Operator {
     /// Namespace of the Lease by which one of several operators acts [default: none; it acts without asking]
     #[arg(long, env = "POD_NAMESPACE")]
     lease_namespace: Option<String>,
-    /// How the others know this one
-    #[arg(long, env = "POD_NAME", default_value = "microapp")]
-    identity: String,
-    /// Where /livez and /readyz are answered
-    #[arg(long, default_value = "0.0.0.0:8081")]
+    /// How the others know this one: needed with a Lease, and another for each, or two of them act
+    #[arg(long, env = "POD_NAME")]
+    identity: Option<String>,
+    /// Where /livez and /readyz are answered, on IPv6 and IPv4
+    #[arg(long, default_value = "[::]:8081")]
     health_address: SocketAddr,
-    /// Where /metrics is answered
-    #[arg(long, default_value = "0.0.0.0:8080")]
+    /// Where /metrics is answered, on IPv6 and IPv4
+    #[arg(long, default_value = "[::]:8080")]
     metrics_address: SocketAddr,
 }
 
 impl Operator {
     pub async fn run(self) -> Result<u8, Error> {
+        let identity = self.identity.filter(|name| !name.is_empty());
+        if self.lease_namespace.is_some() && identity.is_none() {
+            return Err(Error::NoIdentity);
+        }
         let options = Options {
             settings: Settings { agent_image: self.agent_image, ..Default::default() },
             namespace: self.namespace,
             lease_namespace: self.lease_namespace,
-            identity: self.identity,
+            identity: identity.unwrap_or_else(|| "microapp".into()),
             health_address: Some(self.health_address),
             metrics_address: Some(self.metrics_address),
         };
-        controller::run(Client::try_default().await?, options, asked_to_end()).await?;
+        controller::run(client::connect().await?, options, asked_to_end()).await?;
         Ok(OK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_shares_a_lease_needs_a_name_of_its_own() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let nameless = Operator {
+            namespace: None,
+            agent_image: String::new(),
+            lease_namespace: Some("microapp-system".into()),
+            identity: Some(String::new()),
+            health_address: address,
+            metrics_address: address,
+        };
+        assert!(matches!(nameless.run().await, Err(Error::NoIdentity)));
     }
 }

@@ -2,14 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
-
+use super::changes::Changes;
 use crate::kit::{
     agents::Report,
     objects::Id,
@@ -23,12 +20,28 @@ pub struct AppKey {
     pub name: String,
 }
 
+/// What a complete list named, application by application.
+pub type Named = HashMap<AppKey, BTreeSet<String>>;
+
+/// A watch that fails for so long is dead: the process had better begin anew.
+const DEAD: Duration = Duration::from_secs(300);
+/// Failures further apart than this are not of one row. Tries of a failing watch are at most half a minute apart.
+const APART: Duration = Duration::from_secs(150);
+
 /// Everything that carries an application's label, application by application.
 pub struct Index {
     apps: Mutex<HashMap<AppKey, Known>>,
-    /// One flag for each watch: it has listed all that was there.
-    listed: Vec<AtomicBool>,
-    changes: mpsc::UnboundedSender<AppKey>,
+    watches: Mutex<Vec<Watch>>,
+    changes: Changes,
+}
+
+/// How one watch fares.
+#[derive(Clone, Copy, Default)]
+struct Watch {
+    /// It has listed all that was there.
+    listed: bool,
+    /// The first and the last failure of the present row.
+    failing: Option<(Instant, Instant)>,
 }
 
 #[derive(Default)]
@@ -38,22 +51,55 @@ struct Known {
     report: Option<Report>,
 }
 
+impl Known {
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.pods.is_empty() && self.report.is_none()
+    }
+}
+
 impl Index {
     /// An empty index for so many watches, and the applications in which something changes.
-    pub fn new(watches: usize) -> (Self, mpsc::UnboundedReceiver<AppKey>) {
-        let (changes, receiver) = mpsc::unbounded_channel();
-        (Self { apps: Mutex::default(), listed: (0..watches).map(|_| AtomicBool::new(false)).collect(), changes }, receiver)
+    pub fn new(watches: usize) -> (Self, Changes) {
+        let changes = Changes::default();
+        let watches = Mutex::new(vec![Watch::default(); watches]);
+        (Self { apps: Mutex::default(), watches, changes: changes.clone() }, changes)
     }
 
-    /// Whether every watch has seen all that was there. Until then absence means nothing.
+    /// Whether every watch has seen all that was there, and is not listing anew. Until then absence means nothing.
     pub fn is_synced(&self) -> bool {
-        self.listed.iter().all(|flag| flag.load(Ordering::Acquire))
+        self.watches().iter().all(|watch| watch.listed)
     }
 
-    pub(super) fn set_listed(&self, watch: usize) {
-        if let Some(flag) = self.listed.get(watch) {
-            flag.store(true, Ordering::Release);
-        }
+    /// Whether no watch has failed for minutes without a word of success.
+    pub fn is_alive(&self, now: Instant) -> bool {
+        let dead = |(first, last): (Instant, Instant)| last - first >= DEAD && now.saturating_duration_since(last) < APART;
+        !self.watches().iter().filter_map(|watch| watch.failing).any(dead)
+    }
+
+    pub(super) fn set_listed(&self, watch: usize, listed: bool) {
+        self.note(watch, |watch| watch.listed = listed);
+    }
+
+    /// A watch brought something.
+    pub(super) fn heard(&self, watch: usize) {
+        self.note(watch, |watch| watch.failing = None);
+    }
+
+    /// A watch failed. A try that succeeds and brings nothing is silent, so failures count as one row only while they
+    /// follow each other.
+    pub(super) fn failed(&self, watch: usize, now: Instant) {
+        self.note(watch, |watch| {
+            let row = watch.failing.filter(|(_, last)| now.saturating_duration_since(*last) < APART);
+            watch.failing = Some((row.map_or(now, |(first, _)| first), now));
+        });
+    }
+
+    fn note(&self, watch: usize, change: impl FnOnce(&mut Watch)) {
+        self.watches().get_mut(watch).map(change);
+    }
+
+    fn watches(&self) -> MutexGuard<'_, Vec<Watch>> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known of an application.
@@ -104,18 +150,44 @@ impl Index {
     }
 
     /// Forgets all objects of a kind but those that a new list named: what went while nobody watched.
-    pub(super) fn keep(&self, kind: &str, named: &BTreeSet<(AppKey, String)>) {
-        let mut apps = self.lock();
-        let mut changed = vec![];
-        for (key, known) in apps.iter_mut() {
+    pub(super) fn keep(&self, kind: &str, named: &Named) {
+        self.keep_of_each(named, |known, names| {
             let before = known.records.len();
-            known.records.retain(|id, _| id.kind != kind || named.contains(&(key.clone(), id.name.clone())));
-            if known.records.len() != before {
-                changed.push(key.clone());
+            known.records.retain(|id, _| id.kind != kind || names.contains(&id.name));
+            known.records.len() != before
+        });
+    }
+
+    pub(super) fn keep_pods(&self, named: &Named) {
+        self.keep_of_each(named, |known, names| {
+            let before = known.pods.len();
+            known.pods.retain(|name, _| names.contains(name));
+            known.pods.len() != before
+        });
+    }
+
+    /// A report that is not named is gone, and nothing it said is believed any longer.
+    pub(super) fn keep_reports(&self, named: &Named) {
+        self.keep_of_each(named, |known, names| names.is_empty() && known.report.take().is_some());
+    }
+
+    /// Application by application, so that a new list of thousands never keeps others from looking. What is empty
+    /// afterwards is forgotten.
+    fn keep_of_each(&self, named: &Named, keep: impl Fn(&mut Known, &BTreeSet<String>) -> bool) {
+        let none = BTreeSet::new();
+        let keys: Vec<AppKey> = self.lock().keys().cloned().collect();
+        for key in keys {
+            let mut apps = self.lock();
+            let Some(known) = apps.get_mut(&key) else { continue };
+            let changed = keep(known, named.get(&key).unwrap_or(&none));
+            if known.is_empty() {
+                apps.remove(&key);
+            }
+            drop(apps);
+            if changed {
+                self.tell(key);
             }
         }
-        drop(apps);
-        changed.into_iter().for_each(|key| self.tell(key));
     }
 
     pub(super) fn put_pod(&self, key: AppKey, name: String, pod: Option<Pod>) {
@@ -135,13 +207,6 @@ impl Index {
         }
     }
 
-    pub(super) fn keep_pods(&self, named: &BTreeSet<(AppKey, String)>) {
-        let mut apps = self.lock();
-        for (key, known) in apps.iter_mut() {
-            known.pods.retain(|name, _| named.contains(&(key.clone(), name.clone())));
-        }
-    }
-
     pub(super) fn put_report(&self, key: AppKey, report: Option<Report>) {
         let mut apps = self.lock();
         let slot = &mut apps.entry(key.clone()).or_default().report;
@@ -153,8 +218,7 @@ impl Index {
     }
 
     fn tell(&self, key: AppKey) {
-        // Nobody listens any more only when the process ends.
-        let _ = self.changes.send(key);
+        self.changes.note(key);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AppKey, Known>> {
@@ -181,26 +245,57 @@ mod tests {
 
     #[test]
     fn an_old_echo_does_not_undo_an_answer() {
-        let (index, mut changes) = Index::new(1);
+        let (index, changes) = Index::new(1);
         index.put(key(), id(), 7, record("u", "new"), false);
         index.put(key(), id(), 5, record("u", "old"), true);
         assert_eq!(index.observe(&key()).records[&id()].hash, "new");
         index.put(key(), id(), 7, record("u", "new"), true);
-        assert!(changes.try_recv().is_err(), "nothing changed, so nothing is told");
+        assert_eq!(changes.len(), 0, "nothing changed, so nothing is told");
         index.put(key(), id(), 3, record("other", "x"), true);
         assert_eq!(index.observe(&key()).records[&id()].uid, "other", "another object counts from the beginning");
-        assert!(changes.try_recv().is_ok());
+        assert_eq!(changes.len(), 1);
     }
 
     #[test]
     fn what_a_new_list_does_not_name_is_gone() {
-        let (index, mut changes) = Index::new(1);
+        let (index, changes) = Index::new(1);
         index.put(key(), id(), 1, record("u", "h"), false);
-        index.keep("Deployment", &BTreeSet::new());
-        assert_eq!(index.observe(&key()).records.len(), 1);
-        index.keep("Service", &BTreeSet::new());
+        index.put_report(key(), Some(Report::default()));
+        changes.clear();
+        index.keep("Deployment", &Named::new());
+        index.keep_reports(&Named::from([(key(), BTreeSet::from(["shop-provisioner-report".to_owned()]))]));
+        assert_eq!((index.observe(&key()).records.len(), changes.len()), (1, 0));
+        index.keep("Service", &Named::new());
         assert!(index.observe(&key()).records.is_empty());
-        assert_eq!(changes.try_recv().ok(), Some(key()));
+        assert_eq!(changes.len(), 1);
+        assert!(index.observe(&key()).report.is_some());
+        index.keep_reports(&Named::new());
+        assert!(index.observe(&key()).report.is_none(), "what a report said is not believed when it is gone");
+        assert!(index.lock().is_empty(), "nothing is kept of an application of which nothing is left");
+    }
+
+    #[test]
+    fn absence_means_nothing_while_a_watch_lists_anew() {
+        let (index, _changes) = Index::new(2);
+        index.set_listed(0, true);
+        assert!(!index.is_synced());
+        index.set_listed(1, true);
+        assert!(index.is_synced());
+        index.set_listed(0, false);
+        assert!(!index.is_synced());
+    }
+
+    #[test]
+    fn a_watch_that_fails_for_minutes_is_dead_and_one_that_fails_now_and_then_is_not() {
+        let (index, _changes) = Index::new(1);
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        (0..=10).for_each(|n| index.failed(0, at(n * 30)));
+        assert!(!index.is_alive(at(301)));
+        index.heard(0);
+        assert!(index.is_alive(at(301)));
+        (0..=10).for_each(|n| index.failed(0, at(n * 200)));
+        assert!(index.is_alive(at(2001)), "between two failures it was silent, so it watched");
     }
 
     #[test]

@@ -54,8 +54,8 @@ impl Candidate {
             match tokio::time::timeout(PERIOD, self.round()).await {
                 Ok(Ok(true)) => renewed = begun,
                 // A conflict may be our own last write, whose answer was lost: look before giving up.
-                Ok(Ok(false)) => match self.round().await {
-                    Ok(true) => renewed = begun,
+                Ok(Ok(false)) => match tokio::time::timeout(PERIOD, self.round()).await {
+                    Ok(Ok(true)) => renewed = begun,
                     _ => return,
                 },
                 Ok(Err(error)) => tracing::warn!(%error, "lease"),

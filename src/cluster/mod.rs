@@ -1,6 +1,7 @@
 //! The only room that writes to Kubernetes. It knows how to read and write objects, and nothing of applications.
 
 pub mod apply;
+pub mod changes;
 pub mod client;
 pub mod facts;
 pub mod fields;

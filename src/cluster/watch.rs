@@ -1,6 +1,6 @@
 //! Watches: one for each kind, each with a backoff of its own, so that one that fails leaves the others alone.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::{
@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use super::{
     client::resource,
     facts,
-    index::{AppKey, Index},
+    index::{AppKey, Index, Named},
 };
 use crate::kit::{
     agents::{REPORT_KEY, REPORT_LIMIT, Report},
@@ -79,7 +79,7 @@ trait Sink<K> {
     fn put(&self, key: AppKey, object: K);
     fn gone(&self, key: AppKey, object: K);
     /// A new list is complete: only what it named is there.
-    fn keep(&self, named: &BTreeSet<(AppKey, String)>);
+    fn keep(&self, named: &Named);
     fn index(&self) -> &Index;
 }
 
@@ -88,19 +88,32 @@ where
     K: Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
     let mut stream = watcher(api, watcher::Config::default().labels(label)).default_backoff().boxed();
-    let mut named = BTreeSet::new();
+    let mut named = Named::new();
     loop {
-        match stream.try_next().await {
-            Ok(Some(Event::Init)) => named.clear(),
+        let news = stream.try_next().await;
+        match &news {
+            // A try that cannot even begin. What breaks later had begun.
+            Err(watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_)) => {
+                sink.index().failed(number, Instant::now());
+            }
+            // Said before a list is asked for.
+            Ok(Some(Event::Init)) => {}
+            _ => sink.index().heard(number),
+        }
+        match news {
+            Ok(Some(Event::Init)) => {
+                named.clear();
+                sink.index().set_listed(number, false);
+            }
             Ok(Some(Event::InitApply(object))) => {
                 if let Some(key) = key(&object) {
-                    named.insert((key.clone(), object.name_any()));
+                    named.entry(key.clone()).or_default().insert(object.name_any());
                     sink.put(key, object);
                 }
             }
             Ok(Some(Event::InitDone)) => {
                 sink.keep(&named);
-                sink.index().set_listed(number);
+                sink.index().set_listed(number, true);
             }
             Ok(Some(Event::Apply(object))) => drop(key(&object).map(|key| sink.put(key, object))),
             Ok(Some(Event::Delete(object))) => drop(key(&object).map(|key| sink.gone(key, object))),
@@ -131,7 +144,7 @@ impl<K: Resource> Sink<K> for Objects<K> {
     fn gone(&self, key: AppKey, object: K) {
         self.1.remove(&key, &Id { kind: self.0.kind, name: object.name_any() }, &object.uid().unwrap_or_default());
     }
-    fn keep(&self, named: &BTreeSet<(AppKey, String)>) {
+    fn keep(&self, named: &Named) {
         self.1.keep(self.0.kind, named);
     }
     fn index(&self) -> &Index {
@@ -148,7 +161,7 @@ impl Sink<Pod> for Pods {
     fn gone(&self, key: AppKey, pod: Pod) {
         self.0.put_pod(key, pod.name_any(), None);
     }
-    fn keep(&self, named: &BTreeSet<(AppKey, String)>) {
+    fn keep(&self, named: &Named) {
         self.0.keep_pods(named);
     }
     fn index(&self) -> &Index {
@@ -168,7 +181,9 @@ impl Sink<ConfigMap> for Reports {
     fn gone(&self, key: AppKey, _: ConfigMap) {
         self.0.put_report(key, None);
     }
-    fn keep(&self, _: &BTreeSet<(AppKey, String)>) {}
+    fn keep(&self, named: &Named) {
+        self.0.keep_reports(named);
+    }
     fn index(&self) -> &Index {
         &self.0
     }

@@ -1,7 +1,7 @@
 //! What all passes share.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -94,6 +94,13 @@ impl Context {
         if apps.get(&key).is_some_and(|state| state.uid == uid) {
             apps.remove(&key);
         }
+    }
+
+    /// Forgets every application that a new list does not name.
+    pub fn forget_all_but(&self, present: &[Arc<DynamicObject>]) {
+        let present: HashSet<(Option<&str>, Option<&str>)> =
+            present.iter().map(|app| (app.metadata.namespace.as_deref(), app.metadata.name.as_deref())).collect();
+        self.lock().retain(|key, _| present.contains(&(Some(&key.namespace), Some(&key.name))));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AppKey, State>> {

@@ -18,15 +18,16 @@ use kube::{
         watcher,
     },
 };
-use tokio::sync::{mpsc, watch};
-use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio::sync::watch;
 
 pub use context::{Context, Options};
 
 use crate::app::MicroserviceApp;
 use crate::cluster::{
-    self, handshake,
-    index::{AppKey, Index},
+    self,
+    changes::Changes,
+    handshake,
+    index::Index,
     leader::Candidate,
     watch as watches,
 };
@@ -43,7 +44,7 @@ pub async fn run(client: Client, options: Options, shutdown: impl Future<Output 
     let index = Arc::new(index);
     let (ready, is_ready) = watch::channel(false);
     let context = Arc::new(Context::new(client.clone(), index.clone(), &options));
-    server::start(&options, context.telemetry.clone(), is_ready).await?;
+    server::start(&options, context.telemetry.clone(), is_ready, index.clone()).await?;
     let _watches = watches::start(&client, options.namespace.as_deref(), &index);
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
@@ -109,7 +110,7 @@ async fn work(
     client: Client,
     namespace: Option<&str>,
     context: Arc<Context>,
-    changes: mpsc::UnboundedReceiver<AppKey>,
+    changes: Changes,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let kind = ApiResource::erase::<MicroserviceApp>(&());
@@ -117,14 +118,17 @@ async fn work(
     let reader = writer.as_reader();
     let apps = watcher(watches::scoped::<DynamicObject>(&client, namespace, &kind), watcher::Config::default());
     // What the operator itself writes into the status is no reason for a pass.
-    let forget = context.clone();
+    let (forget, present) = (context.clone(), reader.clone());
     let apps = apps
         .default_backoff()
         .modify(|app| app.metadata.managed_fields = None)
         .reflect(writer)
         .inspect(move |event| {
-            if let Ok(watcher::Event::Delete(app)) = event {
-                forget.forget(app);
+            match event {
+                Ok(watcher::Event::Delete(app)) => forget.forget(app),
+                // What went while nobody watched.
+                Ok(watcher::Event::InitDone) => forget.forget_all_but(&present.state()),
+                _ => {}
             }
         })
         .applied_objects()
@@ -135,7 +139,9 @@ async fn work(
         stop.await;
         drop(seen.wait_until_ready().await);
     };
-    let triggers = UnboundedReceiverStream::new(changes).map(move |key| ObjectRef::new_with(&key.name, kind.clone()).within(&key.namespace));
+    // Every application is looked at first, so what changed before this leads is no news.
+    changes.clear();
+    let triggers = changes.told().map(move |key| ObjectRef::new_with(&key.name, kind.clone()).within(&key.namespace));
     Controller::for_stream_with(calm(apps), reader, ApiResource::erase::<MicroserviceApp>(&()))
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(triggers)

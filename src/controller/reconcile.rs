@@ -1,11 +1,11 @@
 //! One pass: observe, resolve, build, apply and prune, report.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{ResourceExt, api::DynamicObject, runtime::controller::Action};
+use tokio::task::{JoinError, JoinSet};
 
 use super::context::{Context, State};
 use crate::app::{self, App, Applied, MicroserviceApp, Reconciliation, Status, report, rotation};
@@ -37,12 +37,23 @@ const LONGEST_LOOK: Duration = Duration::from_secs(30);
 /// A pass within its own walls: what goes wrong with one application never touches another.
 pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
     let begun = std::time::Instant::now();
-    let outcome = AssertUnwindSafe(pass(&object, &context)).catch_unwind().await.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Error::Panic(text.unwrap_or_else(|| "without a word".into())))
-    });
+    // A task of its own: it may run on any thread, so that one that computes keeps nobody waiting. It ends with the set.
+    let mut task = JoinSet::new();
+    let own = (object, context.clone());
+    task.spawn(async move { pass(&own.0, &own.1).await });
+    let outcome = match task.join_next().await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(error)) => Err(Error::Panic(words(error))),
+        None => Err(Error::Panic("without a word".into())),
+    };
     context.telemetry.pass(begun.elapsed(), outcome.is_ok());
     outcome
+}
+
+fn words(error: JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "it was ended".into() };
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "without a word".into())
 }
 
 /// When to try again after an error: later each time, and never all at once.

@@ -1,6 +1,11 @@
 //! What Kubernetes and Prometheus ask the process.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
 
 use axum::{
     Router,
@@ -10,16 +15,21 @@ use axum::{
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{context::Options, telemetry::Telemetry};
+use crate::cluster::index::Index;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Serves `/livez`, `/readyz` and `/metrics`, each where it is wanted.
-pub async fn start(options: &Options, telemetry: Telemetry, ready: watch::Receiver<bool>) -> Result<(), io::Error> {
+pub async fn start(options: &Options, telemetry: Telemetry, ready: watch::Receiver<bool>, index: Arc<Index>) -> Result<(), io::Error> {
+    let is_alive = move || {
+        let alive = index.is_alive(Instant::now());
+        async move { if alive { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "a watch has failed for five minutes\n") } }
+    };
     let is_ready = move || {
         let ready = *ready.borrow();
         async move { if ready { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not every object has been seen yet\n") } }
     };
-    serve(options.health_address, Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(is_ready))).await?;
+    serve(options.health_address, Router::new().route("/livez", get(is_alive)).route("/readyz", get(is_ready))).await?;
     let metrics = move || {
         let text = telemetry.text();
         async move { ([(CONTENT_TYPE, OPEN_METRICS)], text) }
@@ -27,9 +37,15 @@ pub async fn start(options: &Options, telemetry: Telemetry, ready: watch::Receiv
     serve(options.metrics_address, Router::new().route("/metrics", get(metrics))).await
 }
 
+/// `[::]` answers on IPv6 and IPv4; a machine without IPv6 has only the latter.
 async fn serve(address: Option<SocketAddr>, router: Router) -> Result<(), io::Error> {
     let Some(address) = address else { return Ok(()) };
-    let listener = TcpListener::bind(address).await?;
+    let listener = match TcpListener::bind(address).await {
+        Err(error) if address.ip().is_unspecified() && address.is_ipv6() => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map_err(|_| error)?
+        }
+        answer => answer?,
+    };
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }
