@@ -108,20 +108,21 @@ async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
 async fn a_call_that_starts_after_waits_for_the_other_service() {
     let Some(world) = World::new("after").await else { return };
     let space = &world.space;
-    let asleep = |replicas: i32| {
+    let with = |replicas: i32| {
         shop_with(|spec| {
             spec["services"][0]["calls"] = json!([{ "service": "orders", "start": "After" }]);
             spec["services"][1]["replicas"] = replicas.into();
         })
     };
-    space.apply(asleep(0)).await;
+    world.provisioner.feel(Mood::Stalled);
+    space.apply(with(1)).await;
     space.until("shop", "waiting for orders", |s| waits(s, "service/web") == "service/orders: it is not ready yet" && is(s, "DatabaseReady", "True")).await;
     a_while().await;
     assert!(space.get::<Deployment>("shop--web").await.is_none());
-    space.apply(asleep(1)).await;
+    world.provisioner.feel(Mood::Honest);
     space.until_ready("shop").await;
     // It has started: what it waited for may go.
-    space.apply(asleep(0)).await;
+    space.apply(with(0)).await;
     space.until_ready("shop").await;
     assert!(space.get::<Deployment>("shop--web").await.is_some());
 }

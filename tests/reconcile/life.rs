@@ -109,7 +109,7 @@ async fn a_report_that_is_too_long_is_not_read() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut report = world.space.object("ConfigMap/shop-provisioner-report").await.unwrap().data["data"]["report.json"].as_str().unwrap().to_owned();
     // Blanks change nothing of what it says.
-    report.push_str(&" ".repeat(64 * 1024));
+    report.push_str(&" ".repeat(microapp::kit::agents::REPORT_LIMIT));
     world.space.meddle("ConfigMap/shop-provisioner-report", json!({ "data": { "report.json": report } })).await;
     world.space.until("shop", "without a report", |s| s.bindings[0].proved == "Unknown" && reason(s, "Ready") == "BindingUnproved").await;
 }
