@@ -28,8 +28,25 @@ pub struct Applied {
     pub rolled: Vec<Refusal>,
     /// What is known to be there as we made it.
     pub inventory: Vec<Entry>,
-    /// Reading or writing failed, so that more may be wrong than is known.
+    /// Objects that could not be written for no fault of theirs, and how many times in a row.
+    pub failing: Vec<(Refusal, u32)>,
+    /// Reading or deleting failed, so that more may be wrong than is known.
     pub failed: Option<String>,
+}
+
+/// As many failures in a row of one write are taken for a moment's trouble.
+const PATIENCE: u32 = 3;
+
+impl Applied {
+    /// Objects that could not be written again and again.
+    pub fn stuck(&self) -> impl Iterator<Item = &Refusal> {
+        self.failing.iter().filter(|(_, times)| *times >= PATIENCE).map(|(refusal, _)| refusal)
+    }
+
+    /// Whether all that was to be done was done.
+    pub fn is_well(&self) -> bool {
+        self.failed.is_none() && self.failing.is_empty() && self.conflicts.is_empty() && self.lost.is_empty() && self.refused.is_empty()
+    }
 }
 
 /// An object, the part that it belongs to, and a sentence.

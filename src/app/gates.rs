@@ -4,7 +4,6 @@ use super::App;
 use crate::components::{
     Component,
     database::{self, Database},
-    provisioner,
     services::{self, Service, Start},
 };
 use crate::kit::{
@@ -70,8 +69,8 @@ fn is_ready(app: &App<'_>, kind: &'static str, name: &str) -> bool {
 
 /// What the provisioner says of the plan that stands now. A report on another plan proves nothing.
 pub fn current_report<'a>(app: &'a App<'_>) -> Option<&'a Report> {
-    let (_, digest) = provisioner::published(&app.plan()?);
-    app.scope.observed.report.as_ref().filter(|report| report.plan == digest)
+    let (_, digest) = app.plan()?;
+    app.scope.observed.report.as_ref().filter(|report| report.plan == *digest)
 }
 
 /// What the provisioner found of a binding.

@@ -119,6 +119,9 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
     if let Some(refused) = applied.refused.iter().find(|r| r.part == part.name) {
         return no("ApplyRefused", format!("{}: {}", refused.id, refused.message));
     }
+    if let Some(failing) = applied.stuck().find(|r| r.part == part.name) {
+        return no("ApplyFailed", format!("{} cannot be written: {}", failing.id, failing.message));
+    }
     if let Some(contested) = applied.contested.iter().find(|r| r.part == part.name) {
         return no("FieldConflict", contested.message.clone());
     }

@@ -104,6 +104,7 @@ fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings: &[B
         .iter()
         .map(|r| ("NameConflict", r))
         .chain(applied.refused.iter().map(|r| ("ApplyRefused", r)))
+        .chain(applied.stuck().map(|r| ("ApplyFailed", r)))
         .chain(applied.contested.iter().map(|r| ("FieldConflict", r)));
     if let Some((reason, refusal)) = refused.into_iter().next() {
         return Some(Verdict { reason: reason.into(), message: format!("{summary}. {}", refusal.message), stuck: stuck(reason) });

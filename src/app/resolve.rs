@@ -1,5 +1,7 @@
 //! From the wish to a sound application, and from that to its objects.
 
+use std::sync::OnceLock;
+
 use super::{MicroserviceApp, gates, graph, problems::problems, rotation, spec::*};
 use crate::components::{Component, Wiring, database, gateway::Gateway, provisioner, registry::Registry, services};
 use crate::kit::{
@@ -36,6 +38,8 @@ pub struct App<'a> {
     pub blocked: Vec<(&'static str, Problem)>,
     /// What of the wish is not so, while its part goes on.
     pub hints: Vec<Problem>,
+    /// What the provisioner is to do, and its digest: many ask, and it is long.
+    plan: OnceLock<Option<(Plan, String)>>,
 }
 
 impl<'a> App<'a> {
@@ -43,7 +47,7 @@ impl<'a> App<'a> {
     pub(super) fn sketch(resource: &'a MicroserviceApp, observed: &'a Observed, settings: &'a Settings) -> Self {
         let scope = scope(resource, observed, settings);
         let wiring = graph::wiring(&resource.spec, |service| scope.service(service, ""), |_| 1);
-        Self { resource, scope, wiring, blocked: vec![], hints: vec![] }
+        Self { resource, scope, wiring, blocked: vec![], hints: vec![], plan: OnceLock::new() }
     }
 
     /// Everything that is wrong with the resource as a whole, or a sound application.
@@ -60,7 +64,7 @@ impl<'a> App<'a> {
         let blocked =
             resource.spec.database.iter().flat_map(|spec| spec.engine().check(&scope, spec)).map(|problem| (database::Database::ROLE, problem)).collect();
         let hints = resource.spec.database.iter().flat_map(|spec| spec.engine().hints(&scope, spec)).collect();
-        Ok(Self { resource, scope, wiring, blocked, hints })
+        Ok(Self { resource, scope, wiring, blocked, hints, plan: OnceLock::new() })
     }
 
     pub fn spec(&self) -> &'a MicroserviceAppSpec {
@@ -73,9 +77,9 @@ impl<'a> App<'a> {
         self.component(spec.registry.as_ref(), &mut out);
         self.component(spec.database.as_ref(), &mut out);
         self.component(spec.gateway.as_ref(), &mut out);
-        if let Some(plan) = self.plan() {
+        if let Some((plan, _)) = self.plan() {
             let from = out.len();
-            provisioner::build(&self.scope, plan, &mut out);
+            provisioner::build(&self.scope, plan.clone(), &mut out);
             // Nothing new is asked of a server whose data is another one's.
             out.hold_since(from, &self.mistakes(database::Database::ROLE));
         }
@@ -105,10 +109,15 @@ impl<'a> App<'a> {
         self.blocked.iter().filter(|(blocked, _)| *blocked == role).map(|(_, problem)| problem.message.clone()).collect()
     }
 
-    /// What the provisioner is to do, if there is anything.
-    pub fn plan(&self) -> Option<Plan> {
-        let provisions = self.spec().database.iter().filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect();
-        provisioner::plan(&self.scope, provisions, rotation::watched(self))
+    /// What the provisioner is to do, if there is anything, and the digest by which a report names it.
+    pub fn plan(&self) -> Option<&(Plan, String)> {
+        let made = || {
+            let provisions = self.spec().database.iter().filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect();
+            let plan = provisioner::plan(&self.scope, provisions, rotation::watched(self))?;
+            let (_, digest) = provisioner::published(&plan);
+            Some((plan, digest))
+        };
+        self.plan.get_or_init(made).as_ref()
     }
 
     /// What a service reaches, and the edges that its pods will carry.

@@ -137,7 +137,7 @@ pub struct Retained {
 #[serde(rename_all = "camelCase")]
 pub struct Inventory {
     /// One entry for each applied object.
-    #[schemars(length(max = 600))]
+    #[schemars(length(max = 2000))]
     pub entries: Vec<Entry>,
 }
 

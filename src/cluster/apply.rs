@@ -1,6 +1,13 @@
 //! Writes what differs, rank by rank, a few at a time, and says what came of it.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures::StreamExt;
 use kube::{
@@ -13,20 +20,19 @@ use serde_json::{Value, json};
 use super::{
     Error, MANAGER,
     client::{self, within},
-    facts, fields,
+    facts,
     index::{AppKey, Index},
-    plan::{Memory, Step, Why, step},
+    plan::{Cause, Memory, Step, Why, step},
+    whose::{contender, stranger},
 };
 use crate::app::{
     Applied,
     applied::{Lost, Refusal},
 };
 use crate::kit::{
-    digest,
     objects::{Id, Object},
     observed::{Observed, Record},
-    owned::Prune,
-    scope::{APP, ENGINE, PART},
+    scope::APP,
 };
 
 /// Writes in flight: more of them make a small API server slower, not faster.
@@ -52,13 +58,15 @@ enum Outcome {
         repaired: bool,
     },
     SecretThere,
-    /// Nothing of the part goes on before the next pass.
+    /// Nothing of the part goes on before the next pass: what is there is not known, or nobody answers.
     Later,
+    /// As far as anybody can tell it is as it is wished, whatever came of this write.
+    Unsure(Cause),
     Lost,
-    Conflict(String),
-    Refused(String),
     Contested(String),
-    Failed(Error),
+    Failed(Cause),
+    /// It failed before, and was not tried again.
+    StillFailed(Cause),
 }
 
 impl Applier {
@@ -66,6 +74,8 @@ impl Applier {
     pub async fn apply(&self, objects: &[Object], observed: &Observed, memory: &mut Memory) -> Applied {
         let mut applied = Applied::default();
         let mut broken = BTreeSet::new();
+        // When nobody answers, each further write would wait for its deadline, and keep other applications waiting.
+        let silent = AtomicBool::new(false);
         for rank in objects.chunk_by(|a, b| a.step() == b.step()) {
             let rank: Vec<Cow<'_, Object>> = rank.iter().map(|object| self.owned(object)).collect();
             applied.pending.extend(rank.iter().filter(|object| broken.contains(&object.part)).map(|object| object.id()));
@@ -78,7 +88,8 @@ impl Applier {
                     |claim| observed.claim(claim).is_some_and(|it| !it.engine.is_empty()),
                     observed.now,
                 );
-                writes.push(async move { (object.as_ref(), self.one(object, step).await) });
+                let silent = &silent;
+                writes.push(async move { (object.as_ref(), self.one(object, step, silent).await) });
             }
             for (object, outcome) in futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await {
                 if !self.note(object, outcome, observed, memory, &mut applied) {
@@ -86,7 +97,7 @@ impl Applier {
                 }
             }
         }
-        applied.inventory = memory.entries();
+        applied.inventory = memory.entries(&self.version);
         applied
     }
 
@@ -101,7 +112,14 @@ impl Applier {
         let (id, part) = (object.id(), object.part.clone());
         let refusal = |message: String| Refusal { id: id.clone(), part: part.clone(), message };
         match outcome {
-            Outcome::Left | Outcome::Held => return true,
+            Outcome::Left | Outcome::Held => {
+                memory.recovered(&id);
+                return true;
+            }
+            Outcome::Unsure(cause) => {
+                memory.fail(object, cause, observed.now);
+                return true;
+            }
             Outcome::Made { record, repaired } => {
                 memory.note(id.clone(), record.hash.clone(), record.fingerprint, &self.version, repaired, observed.now);
                 if repaired {
@@ -111,31 +129,48 @@ impl Applier {
                 return true;
             }
             Outcome::SecretThere => {
+                memory.recovered(&id);
                 memory.note(id, object.hash(), String::new(), &self.version, false, observed.now);
                 return true;
             }
             Outcome::Later => {}
             Outcome::Lost => applied.lost.push(Lost { part, secret: id.name, claim: object.secret.clone().and_then(|s| s.opens).unwrap_or_default() }),
-            Outcome::Conflict(message) => applied.conflicts.push(refusal(message)),
-            Outcome::Refused(message) if id.kind == "PersistentVolumeClaim" && observed.claim(&id.name).is_some() => {
+            Outcome::Failed(Cause::Refused(message)) if id.kind == "PersistentVolumeClaim" && observed.claim(&id.name).is_some() => {
                 applied.unresized.push(refusal(format!("volume {} stays as it is, for the API server refuses to change it: {message}", id.name)));
                 return true;
             }
-            Outcome::Refused(message) => applied.refused.push(refusal(message)),
+            Outcome::Failed(cause) => {
+                let times = memory.fail(object, cause.clone(), observed.now);
+                if times == 1 {
+                    tracing::warn!(app = self.key.name, namespace = self.key.namespace, object = %id, ?cause, "an object cannot be written");
+                }
+                told(applied, refusal, cause, times);
+            }
+            Outcome::StillFailed(cause) => {
+                let times = if let Cause::Failed(_, times) = cause { times } else { 1 };
+                told(applied, refusal, cause, times);
+            }
             Outcome::Contested(who) => {
                 applied.contested.push(refusal(format!("{id}: {who}; it is left alone for a few minutes")));
                 return true;
             }
-            Outcome::Failed(error) => applied.failed = Some(format!("{id}: {error}")),
         }
         applied.pending.insert(object.id());
         false
     }
 
-    async fn one(&self, object: &Object, step: Step) -> Outcome {
+    async fn one(&self, object: &Object, step: Step, silent: &AtomicBool) -> Outcome {
+        let (insurance, uid) = match &step {
+            Step::Apply { uid, why } => (*why == Why::Insurance, Some(uid.clone())),
+            _ => (false, None),
+        };
+        if silent.load(Ordering::Relaxed) && !matches!(step, Step::Skip | Step::Hold | Step::Later(_)) && !insurance {
+            return Outcome::Later;
+        }
         let answer = match step {
             Step::Skip => return Outcome::Left,
             Step::Hold => return Outcome::Held,
+            Step::Later(cause) => return Outcome::StillFailed(cause),
             Step::Look => self.look(object).await,
             Step::Secret { guarded } => self.secret(object, guarded).await,
             Step::Create => self.create(object).await,
@@ -144,10 +179,22 @@ impl Applier {
                 self.send(object, Some(&uid)).await.map(|record| Outcome::Made { record: Box::new(record), repaired: why == Why::Repair })
             }
         };
-        match answer {
-            Ok(outcome) => outcome,
-            Err(error) if error.is_refusal() => Outcome::Refused(error.to_string()),
-            Err(error) => Outcome::Failed(error),
+        let error = match answer {
+            Ok(outcome) => return outcome,
+            Err(error) => error,
+        };
+        if matches!(error, Error::Late(_)) {
+            silent.store(true, Ordering::Relaxed);
+        }
+        match uid.filter(|_| error.is_conflict()) {
+            // It is not the object that we know: forget that one, and look at the next pass.
+            Some(uid) => {
+                self.index.remove(&self.key, &object.id(), &uid);
+                Outcome::Later
+            }
+            None if insurance => Outcome::Unsure(Cause::Failed(error.to_string(), 0)),
+            None if error.is_refusal() => Outcome::Failed(Cause::Refused(error.to_string())),
+            None => Outcome::Failed(Cause::Failed(error.to_string(), 0)),
         }
     }
 
@@ -159,7 +206,7 @@ impl Applier {
         }
         let there = self.there(object).await?;
         match stranger(object, &there, &self.key.name) {
-            Some(message) => Ok(Outcome::Conflict(message)),
+            Some(message) => Ok(Outcome::Failed(Cause::Conflict(message))),
             None if object.kind.kind == "ControllerRevision" && !there.labels().contains_key(APP) => {
                 self.relabel(object, &there).await.map(|()| Outcome::Later)
             }
@@ -222,6 +269,15 @@ impl Applier {
     }
 }
 
+/// Keeps why an object could not be written, for the report.
+fn told(applied: &mut Applied, refusal: impl Fn(String) -> Refusal, cause: Cause, times: u32) {
+    match cause {
+        Cause::Conflict(message) => applied.conflicts.push(refusal(message)),
+        Cause::Refused(message) => applied.refused.push(refusal(message)),
+        Cause::Failed(message, _) => applied.failing.push((refusal(message), times)),
+    }
+}
+
 fn filled(object: &Object) -> Value {
     let mut body = object.sealed();
     if let Some(secret) = &object.secret {
@@ -231,56 +287,13 @@ fn filled(object: &Object) -> Value {
     body
 }
 
-/// Whose an object is that we did not expect. None: ours, with its label or our mark as its manager taken off, or of an application of this name that is gone.
-fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str) -> Option<String> {
-    let record = facts::metadata_record(&there.metadata);
-    let owner = there.metadata.owner_references.iter().flatten().next();
-    let wanted = |field: &str| object.body.pointer(&format!("/metadata/ownerReferences/0/{field}")).and_then(Value::as_str);
-    let label = there.labels().get(APP);
-    let same_app = owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && label.is_none_or(|label| label == app);
-    let owned = wanted("uid").is_some() && record.owner.as_deref() == wanted("uid");
-    // What a backup tool brings back has neither our mark as its manager nor a living owner, but its label, which only we may write, and its digest.
-    let marked = !record.fingerprint.is_empty() || label.is_some() && digest::is_digest(&record.hash);
-    let kin = owner.is_none_or(|o| o.kind == "MicroserviceApp" || Some(o.kind.as_str()) == wanted("kind") && Some(o.name.as_str()) == wanted("name"));
-    // A claim that was made for our pods, and that nobody wrote to as far as its labels, which only we may write, tell.
-    let part = object.body.pointer("/metadata/labels").and_then(|labels| labels[PART].as_str());
-    let blank = object.kind.kind == "PersistentVolumeClaim" && label.is_some() && !there.labels().contains_key(ENGINE);
-    let unwritten = blank && owner.is_none() && there.labels().get(PART).map(String::as_str) == part;
-    if same_app && (owned || marked && kin || unwritten) {
-        return None;
-    }
-    let whose = match owner {
-        Some(owner) => format!("belongs to {} {}", owner.kind, owner.name),
-        None => format!("was made by {}", managers(there)),
-    };
-    let advice = match object.kind.prune {
-        Prune::Delete => "Rename or delete it, or give the application another name",
-        // It may hold data: nobody is told to throw it away.
-        Prune::Keep => "If it is data of this application from a backup, bring it back with its labels and annotations; else give the application another name",
-    };
-    Some(format!("{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. {advice}", object.id(), object.part))
-}
-
-/// Who keeps changing what of ours. A field that somebody removes belongs to nobody, and is not named.
-fn contender(there: &PartialObjectMeta<DynamicObject>, wanted: &Value) -> String {
-    match fields::foreign(there, wanted) {
-        (_, paths) if paths.is_empty() => format!("{} keeps changing fields of ours", managers(there)),
-        (names, paths) => format!("{} keeps changing {}", names.join(", "), paths.join(", ")),
-    }
-}
-
-/// Everybody else who has set fields of an object; controllers of the cluster only write its status.
-fn managers(there: &PartialObjectMeta<DynamicObject>) -> String {
-    let entries = there.metadata.managed_fields.iter().flatten().filter(|f| f.subresource.is_none());
-    let mut names: Vec<&str> = entries.filter_map(|f| f.manager.as_deref()).filter(|name| *name != MANAGER).collect();
-    names.dedup();
-    if names.is_empty() { "somebody else".into() } else { names.join(", ") }
-}
-
 /// Objects whose wanted form is not there: what a paused application would change.
 pub fn differences(objects: &[Object], observed: &Observed, memory: &Memory) -> Vec<Id> {
     let differs = |o: &&Object| {
-        matches!(step(o, observed.records.get(&o.id()), memory, |_| true, observed.now), Step::Create | Step::Apply { why: Why::Changed | Why::Repair, .. })
+        matches!(
+            step(o, observed.records.get(&o.id()), memory, |_| true, observed.now),
+            Step::Create | Step::Later(_) | Step::Apply { why: Why::Changed | Why::Repair, .. }
+        )
     };
     objects.iter().filter(differs).map(Object::id).collect()
 }

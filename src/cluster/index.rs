@@ -25,6 +25,8 @@ pub type Named = HashMap<AppKey, BTreeSet<String>>;
 
 /// A watch that fails for so long is dead: the process had better begin anew.
 const DEAD: Duration = Duration::from_secs(300);
+/// No answer comes so long after its request.
+const BURIED: Duration = Duration::from_secs(60);
 /// Failures further apart than this are not of one row. Tries of a failing watch are at most half a minute apart.
 const APART: Duration = Duration::from_secs(150);
 
@@ -49,6 +51,8 @@ struct Known {
     records: BTreeMap<Id, (u64, Record)>,
     pods: BTreeMap<String, Pod>,
     report: Option<Report>,
+    /// Objects that a watch has seen go, for a while: the answer to a write may come after them.
+    buried: Vec<(Instant, Id, String)>,
 }
 
 impl Known {
@@ -116,12 +120,13 @@ impl Index {
         self.lock().get(key)?.records.get(id).map(|(_, record)| record.uid.clone())
     }
 
-    /// Takes what a watch or an answer says of an object. News older than what is known is dropped, so that an echo never undoes an answer.
+    /// Takes what a watch or an answer says of an object. News older than what is known is dropped, so that neither the echo of a write nor that of a
+    /// predecessor undoes an answer; and no answer brings back what has gone meanwhile.
     pub fn put(&self, key: AppKey, id: Id, version: u64, record: Record, from_watch: bool) {
         let mut apps = self.lock();
         let known = apps.entry(key.clone()).or_default();
         if let Some((seen, before)) = known.records.get_mut(&id) {
-            if before.uid == record.uid && version < *seen {
+            if version < *seen {
                 return;
             }
             *seen = version;
@@ -129,7 +134,7 @@ impl Index {
                 return;
             }
             *before = record;
-        } else {
+        } else if from_watch || !known.buried.iter().any(|(_, gone, uid)| *gone == id && *uid == record.uid) {
             known.records.insert(id, (version, record));
         }
         drop(apps);
@@ -142,6 +147,9 @@ impl Index {
     pub fn remove(&self, key: &AppKey, id: &Id, uid: &str) {
         let mut apps = self.lock();
         let Some(known) = apps.get_mut(key) else { return };
+        let now = Instant::now();
+        known.buried.retain(|(at, ..)| now.saturating_duration_since(*at) < BURIED);
+        known.buried.push((now, id.clone(), uid.to_owned()));
         if known.records.get(id).is_some_and(|(_, record)| record.uid == uid) {
             known.records.remove(id);
             drop(apps);
@@ -251,9 +259,22 @@ mod tests {
         assert_eq!(index.observe(&key()).records[&id()].hash, "new");
         index.put(key(), id(), 7, record("u", "new"), true);
         assert_eq!(changes.len(), 0, "nothing changed, so nothing is told");
-        index.put(key(), id(), 3, record("other", "x"), true);
-        assert_eq!(index.observe(&key()).records[&id()].uid, "other", "another object counts from the beginning");
+        index.put(key(), id(), 6, record("before", "x"), true);
+        assert_eq!(index.observe(&key()).records[&id()].uid, "u", "the echo of a predecessor is old news");
+        index.put(key(), id(), 8, record("after", "x"), true);
+        assert_eq!(index.observe(&key()).records[&id()].uid, "after");
         assert_eq!(changes.len(), 1);
+    }
+
+    #[test]
+    fn an_answer_does_not_bring_back_what_has_gone() {
+        let (index, _changes) = Index::new(1);
+        index.put(key(), id(), 1, record("u", "h"), true);
+        index.remove(&key(), &id(), "u");
+        index.put(key(), id(), 2, record("u", "late"), false);
+        assert!(index.observe(&key()).records.is_empty());
+        index.put(key(), id(), 3, record("next", "h"), false);
+        assert_eq!(index.observe(&key()).records.len(), 1);
     }
 
     #[test]

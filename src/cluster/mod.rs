@@ -12,6 +12,7 @@ pub mod plan;
 pub mod prune;
 pub mod publish;
 pub mod watch;
+pub mod whose;
 
 /// The one field manager for content.
 pub const MANAGER: &str = "microapp";

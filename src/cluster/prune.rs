@@ -16,6 +16,7 @@ use super::{
 };
 use crate::app::MicroserviceApp;
 use crate::kit::{
+    digest,
     objects::{Id, Object},
     observed::{Observed, Record, Workload},
     owned::{Owned, Prune},
@@ -23,11 +24,16 @@ use crate::kit::{
 
 const CONCURRENCY: usize = 8;
 
-/// What of the observed nobody wants: ours, of a kind that may be deleted, and in no part of what was built.
+/// What of the observed nobody wants: ours, of a kind that may be deleted, and in no part of what was built. What a deletion of the application orphaned
+/// has no owner, and still our mark as its manager.
 pub fn unwanted<'a>(objects: &[Object], observed: &'a Observed, app_uid: &str) -> Vec<(&'a Id, &'a Record)> {
     let wanted: BTreeSet<Id> = objects.iter().map(Object::id).collect();
     let prunable = |id: &Id| Owned::of(id.kind).is_some_and(|row| row.prune == Prune::Delete);
-    observed.records.iter().filter(|(id, record)| prunable(id) && !wanted.contains(id) && record.owner.as_deref() == Some(app_uid)).collect()
+    let ours = |record: &Record| match record.owner.as_deref() {
+        Some(owner) => owner == app_uid,
+        None => !record.fingerprint.is_empty() && digest::is_digest(&record.hash),
+    };
+    observed.records.iter().filter(|(id, record)| prunable(id) && !wanted.contains(id) && ours(record)).collect()
 }
 
 /// Deletes them. Before the first one the resource itself is asked for, not a copy of it: a plan made from an old specification deletes nothing. Answers whether all are gone.

@@ -64,7 +64,7 @@ impl Context {
             return state.clone();
         }
         let entries = app.status.iter().flat_map(|s| &s.inventory).flat_map(|i| i.entries.clone()).collect::<Vec<_>>();
-        State { uid, memory: Memory::load(&entries, jiff::Timestamp::now()), ..Default::default() }
+        State { uid, memory: Memory::load(format!("{}/{}", key.namespace, key.name), &entries, jiff::Timestamp::now()), ..Default::default() }
     }
 
     pub fn remember(&self, key: AppKey, state: State) {

@@ -23,14 +23,7 @@ use tokio::sync::watch;
 pub use context::{Context, Options};
 
 use crate::app::MicroserviceApp;
-use crate::cluster::{
-    self,
-    changes::Changes,
-    handshake,
-    index::Index,
-    leader::Candidate,
-    watch as watches,
-};
+use crate::cluster::{self, changes::Changes, handshake, index::Index, leader::Candidate, watch as watches};
 
 /// Passes at once. Each has up to eight writes in flight.
 const CONCURRENCY: u16 = 8;
@@ -106,13 +99,7 @@ async fn prepared(client: &Client, index: &Index) {
 }
 
 /// Works until `stop` is done and the passes under way have ended.
-async fn work(
-    client: Client,
-    namespace: Option<&str>,
-    context: Arc<Context>,
-    changes: Changes,
-    stop: impl Future<Output = ()> + Send + Sync + 'static,
-) {
+async fn work(client: Client, namespace: Option<&str>, context: Arc<Context>, changes: Changes, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let kind = ApiResource::erase::<MicroserviceApp>(&());
     let writer = reflector::store::Writer::new(kind.clone());
     let reader = writer.as_reader();

@@ -86,8 +86,13 @@ async fn pass(object: &DynamicObject, context: &Context) -> Result<Action, Error
     let mut state = context.recall(&key, &app);
     use_latest_status(&mut app, &state);
     let observed = Observed { secrets: state.memory.secrets(), ..context.index.observe(&key) };
-    let applied = match App::resolve(&app, &observed, &context.settings) {
-        Ok(sound) => act(&sound, &sound.build(), &key, &mut state, context).await,
+    let (applied, due) = match App::resolve(&app, &observed, &context.settings) {
+        Ok(sound) => {
+            let objects = sound.build();
+            let applied = act(&sound, &objects, &key, &mut state, context).await;
+            let paused = app.spec.reconciliation == Some(Reconciliation::Paused);
+            (applied, if paused { None } else { state.memory.next_due(&objects) })
+        }
         Err(problems) => {
             let status = report::refusal(&app, &problems, &observed, &context.settings);
             return publish(&app, status, &Applied::default(), key, state, context).await.map(|()| Action::await_change());
@@ -97,8 +102,8 @@ async fn pass(object: &DynamicObject, context: &Context) -> Result<Action, Error
     let observed = Observed { secrets: state.memory.secrets(), ..context.index.observe(&key) };
     let Ok(sound) = App::resolve(&app, &observed, &context.settings) else { return Ok(Action::requeue(Duration::from_millis(100))) };
     let status = report::report(&sound, &applied, &context.settings);
-    let next = next(&app, &status, &applied, &mut state, &observed);
-    let well = applied.failed.is_none() && applied.conflicts.is_empty() && applied.lost.is_empty() && applied.refused.is_empty();
+    let next = next(&app, &status, &applied, &mut state, due, observed.now);
+    let well = applied.is_well();
     publish(&app, status, &applied, key.clone(), state, context).await?;
     if well {
         context.count_success(&key);
@@ -111,7 +116,7 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     let observed = app.scope.observed;
     if app.spec().reconciliation == Some(Reconciliation::Paused) {
         let pending = differences(objects, observed, &state.memory).into_iter().collect();
-        return Applied { pending, inventory: state.memory.entries(), ..Default::default() };
+        return Applied { pending, inventory: state.memory.entries(&context.settings.version), ..Default::default() };
     }
     let applier = Applier { client: context.client.clone(), index: context.index.clone(), key: key.clone(), version: context.settings.version.clone() };
     let mut applied = applier.apply(objects, observed, &mut state.memory).await;
@@ -132,15 +137,14 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     let made = |id: &Id| objects.iter().any(|o| o.id() == *id && !o.is_held()) && !applied.pending.contains(id);
     applied.rolled = rotation::rolled(app).into_iter().filter(|rolled| made(&rolled.id)).collect();
     state.memory.tidy(objects, &context.index.observe(key));
-    applied.inventory = state.memory.entries();
+    applied.inventory = state.memory.entries(&context.settings.version);
     context.telemetry.writes(&applied);
     applied
 }
 
 /// When to look again although nothing happened.
-fn next(app: &MicroserviceApp, status: &Status, applied: &Applied, state: &mut State, observed: &Observed) -> Action {
-    let blocked = !applied.conflicts.is_empty() || !applied.lost.is_empty() || !applied.refused.is_empty();
-    if applied.failed.is_some() || blocked {
+fn next(app: &MicroserviceApp, status: &Status, applied: &Applied, state: &mut State, due: Option<Timestamp>, now: Timestamp) -> Action {
+    if !applied.is_well() {
         state.failures = state.failures.saturating_add(1);
         return Action::requeue(backoff(state.failures, if applied.failed.is_some() { LONGEST_RETRY } else { LONGEST_LOOK }));
     }
@@ -150,11 +154,9 @@ fn next(app: &MicroserviceApp, status: &Status, applied: &Applied, state: &mut S
     // The moment at which waiting becomes too long, and the next object that is applied for insurance.
     let waiting = status.conditions.iter().find(|c| c.type_ == "Reconciling").map(|c| c.last_transition_time.0);
     let deadline = waiting.and_then(|since| since.checked_add(SignedDuration::from_secs(i64::from(app.spec.progress_deadline_seconds.unwrap_or(600)))).ok());
-    let soonest: Option<Timestamp> = deadline.into_iter().chain(state.memory.next_due()).min();
-    match soonest {
-        Some(at) => Action::requeue(Duration::try_from(at.duration_since(observed.now)).unwrap_or_default().max(Duration::from_secs(1))),
-        None => Action::await_change(),
-    }
+    let until = |at: Timestamp, least: u64| Duration::try_from(at.duration_since(now)).unwrap_or_default().max(Duration::from_secs(least));
+    let soonest = deadline.map(|at| until(at, 1)).into_iter().chain(due.map(|at| until(at, 60))).min();
+    soonest.map_or_else(Action::await_change, Action::requeue)
 }
 
 /// A status that we wrote and that the watch has not brought back yet is still the latest.
