@@ -10,7 +10,7 @@ const TEMPLATE: &str = "/spec/template/spec";
 
 /// A workload that runs no pods, as the operator would apply it next.
 fn workload(kind: &str, name: &str) -> Value {
-    let mut object = built(kind, name);
+    let mut object = unowned(kind, name);
     object["spec"]["replicas"] = json!(0);
     object
 }

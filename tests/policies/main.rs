@@ -182,6 +182,13 @@ fn objects(namespace: &str, uid: &str, anchor: &str) -> Vec<Object> {
     App::resolve(&resource, &observed, &Settings::default()).map_err(|problems| format!("{problems:?}")).unwrap().build()
 }
 
+/// The same without its owner: where there is no such application, the garbage collector would take it.
+fn unowned(kind: &str, name: &str) -> Value {
+    let mut body = built(kind, name);
+    body["metadata"].as_object_mut().unwrap().remove("ownerReferences");
+    body
+}
+
 /// The object of that kind and name, as the operator makes it.
 fn built(kind: &str, name: &str) -> Value {
     let all = objects("any", "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e01", "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e02");

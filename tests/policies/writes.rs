@@ -213,7 +213,7 @@ async fn forbidden_objects_are_refused() {
     let admin = namespace(cluster, "writes").await;
     let operator = operator(cluster).await;
     // A binding is looked at only if its Role is there.
-    let made = create(&admin, "writes", &built("Role", "shop-gateway")).await;
+    let made = create(&admin, "writes", &unowned("Role", "shop-gateway")).await;
     assert!(made.ok(), "{made:?}");
     // The API server learns of a Role from its own watch.
     let mut binding = built("RoleBinding", "shop-gateway");
