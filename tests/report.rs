@@ -276,12 +276,12 @@ fn logins(made: &[&str], reason: &str, secret: &str) -> Vec<String> {
 fn only_the_login_in_use_and_only_by_one_gets_a_new_version() {
     let name = |version: u32| format!("shop-database-login-orders-v{version}-0b8f4a5e");
     let (first, second) = (name(1), name(2));
-    assert_eq!(logins(&[&first], "SecretMissing", &first), [second.clone()]);
+    assert_eq!(logins(&[&first], "SecretMissing", &first), std::slice::from_ref(&second));
     assert_eq!(logins(&[&first, &second], "SecretMissing", &first), [second], "an old report");
-    assert_eq!(logins(&[&first], "SecretMissing", &name(998)), [first.clone()], "a forged one");
-    assert_eq!(logins(&[], "SecretMissing", &first), [first.clone()], "it was never made: somebody refuses it");
+    assert_eq!(logins(&[&first], "SecretMissing", &name(998)), std::slice::from_ref(&first), "a forged one");
+    assert_eq!(logins(&[], "SecretMissing", &first), std::slice::from_ref(&first), "it was never made: somebody refuses it");
     for reason in ["AdministratorMissing", "ServerUnreachable", "LoginRefused"] {
-        assert_eq!(logins(&[&first], reason, &first), [first.clone()], "{reason}");
+        assert_eq!(logins(&[&first], reason, &first), std::slice::from_ref(&first), "{reason}");
     }
 }
 

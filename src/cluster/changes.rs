@@ -90,7 +90,7 @@ impl Changes {
 
     /// How many applications wait to be looked at.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.lock().waiting.len()
     }
 }
@@ -128,7 +128,7 @@ mod tests {
             changes.note(key("shop"));
             changes.note(key("blog"));
         }
-        assert_eq!(changes.len(), 2);
+        assert_eq!(changes.waiting(), 2);
         changes.clear();
         let mut told = Box::pin(changes.clone().told());
         assert!(tokio::time::timeout(Duration::from_secs(60), told.next()).await.is_err());
