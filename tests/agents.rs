@@ -63,7 +63,10 @@ fn the_report_of_the_provisioner() {
     };
     let digests = [("stripe".to_owned(), "0123456789abcdef".to_owned())].into();
     let secrets = SecretDigests { key: "k".into(), key_missing: true, digests };
-    holds("report", &Report { plan: "0123456789abcdef".into(), proofs: vec![proof], secrets: Some(secrets) });
+    holds(
+        "report",
+        &Report { plan: "0123456789abcdef".into(), proofs: vec![proof], secrets: Some(secrets), missing: vec!["shop-database-admin-v1-0a1b2c3d".into()] },
+    );
 }
 
 #[test]

@@ -79,8 +79,9 @@ pub fn proof<'a>(app: &'a App<'_>, service: &str, component: &str) -> Option<&'a
 }
 
 /// Whether the provisioner cannot read the administrator's Secret of a component, so that nothing inside its server can be made or repaired.
-pub fn administrator_missing(app: &App<'_>, component: &str) -> bool {
-    current_report(app).is_some_and(|report| report.proofs.iter().any(|proof| proof.component == component && proof.reason == ADMINISTRATOR_MISSING))
+pub fn administrator_missing(app: &App<'_>, component: &str, secret: &str) -> bool {
+    let needed = |proof: &Proof| proof.component == component && proof.reason == ADMINISTRATOR_MISSING;
+    current_report(app).is_some_and(|report| report.missing.iter().any(|missing| missing == secret) || report.proofs.iter().any(needed))
 }
 
 /// A login gets a new version when its Secret was lost. The live pod template names the one in use.

@@ -108,7 +108,7 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
         );
         return no("CredentialsLost", message);
     }
-    if part.name == Database::ROLE && gates::administrator_missing(app, Database::ROLE) {
+    if part.name == Database::ROLE && gates::administrator_missing(app, Database::ROLE, &database::admin_secret(&app.scope)) {
         let message = format!(
             "Secret {} of the administrator is gone. What runs goes on, but nothing inside the server can be made or repaired, and its next pod \
              does not start. Put the Secret back from a backup",

@@ -164,6 +164,9 @@ pub struct Report {
     pub proofs: Vec<Proof>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<SecretDigests>,
+    /// Secrets of administrators that are not there. All bindings may still work: it shows when something has to be repaired, or the server begins anew.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// What the Secrets that people named contain, told without telling it. Digests of two keys say nothing about each other.

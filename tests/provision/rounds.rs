@@ -14,7 +14,7 @@ async fn until(provisioner: &Provisioner, found: &Found, what: &str, fits: impl 
     let wait = async {
         tokio::select! { () = tend(provisioner, found) => anyhow::bail!("it has ended"), fits = fitting => Ok(fits?) }
     };
-    timeout(Duration::from_secs(20), wait).await.with_context(|| format!("{what}: {:#?}", found.borrow()))??;
+    timeout(Duration::from_secs(60), wait).await.with_context(|| format!("{what}: {:#?}", found.borrow()))??;
     Ok(begin.elapsed())
 }
 
@@ -64,5 +64,10 @@ async fn a_secret_that_may_still_be_mounted_is_not_missing() -> anyhow::Result<(
     until(&provisioner, &found, "it is waited for", |now| all(&now[0], "SecretUnread")).await?;
     provisioner.mounted = Instant::now();
     until(&provisioner, &found, "it is missed", |now| all(&now[0], "SecretMissing")).await?;
+    assert_eq!(provisioner.missing().await, [""; 0], "the administrator's is there");
+    std::fs::remove_dir_all(case.server.folder.join("logins/admin"))?;
+    assert_eq!(provisioner.missing().await, ["admin"], "though nothing has to be repaired");
+    provisioner.mounted = Instant::now() + Duration::from_secs(60);
+    assert_eq!(provisioner.missing().await, [""; 0], "it may still be on its way");
     Ok(())
 }

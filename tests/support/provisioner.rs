@@ -23,7 +23,7 @@ pub enum Mood {
     Refusing(String),
     /// Says that the Secret of this service's login is missing.
     Missing(String),
-    /// Says that the administrator's Secret is missing.
+    /// Says that the administrator's Secret is missing, while every login works.
     LockedOut,
     /// Says that the first key of digests is missing.
     Keyless,
@@ -103,7 +103,6 @@ fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
             Mood::Refusing(service) if *service == login.service => Some("LoginRefused"),
             // Only the first version of the login was lost.
             Mood::Missing(service) if *service == login.service && login.secret.contains("-v1-") => Some("SecretMissing"),
-            Mood::LockedOut => Some("AdministratorMissing"),
             _ => None,
         };
         if let Some(reason) = broken {
@@ -111,7 +110,8 @@ fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
         }
         proof
     };
-    Some(Report { plan: digest, proofs: server.logins.iter().map(proof).collect(), ..Default::default() })
+    let missing = if let Mood::LockedOut = mood { vec![server.admin_secret.clone()] } else { vec![] };
+    Some(Report { plan: digest, proofs: server.logins.iter().map(proof).collect(), missing, ..Default::default() })
 }
 
 /// As the real one would see them, mounted.

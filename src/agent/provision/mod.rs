@@ -204,6 +204,17 @@ impl Provisioner {
         (!told.key_missing || !self.mounting()).then_some(told)
     }
 
+    /// Secrets of administrators that are not there, whether or not they are needed just now.
+    pub async fn missing(&self) -> Vec<String> {
+        let mut missing = vec![];
+        for Provision::PostgreSQL(server) in self.plan.provisions.iter().filter(|_| !self.mounting()) {
+            if let Err(Failure::SecretMissing { secret, .. }) = Login::read(&self.logins, &server.admin_secret).await {
+                missing.push(secret);
+            }
+        }
+        missing
+    }
+
     fn mounting(&self) -> bool {
         Instant::now() < self.mounted
     }

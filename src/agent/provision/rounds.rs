@@ -69,7 +69,8 @@ async fn tell(provisioner: &Provisioner, found: &Found, reporter: &mut Reporter,
     changes.wait_for(|all| all.is_empty() || all.iter().any(Option::is_some)).await.ok();
     loop {
         let proofs = changes.borrow_and_update().iter().flatten().flatten().cloned().collect();
-        let report = Report { plan: provisioner.digest.clone(), proofs, secrets: provisioner.digests().await };
+        let (secrets, missing) = (provisioner.digests().await, provisioner.missing().await);
+        let report = Report { plan: provisioner.digest.clone(), proofs, secrets, missing };
         let wait = match reporter.publish(&report).await {
             Ok(()) => {
                 backoff.succeeded();
