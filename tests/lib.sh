@@ -47,7 +47,10 @@ working() { # WHAT LOG CMD...: runs it, and it is heard of
 }
 logged() { # WHAT LOG CMD...: if CMD fails, the end of what it said
 	working "$@" >"$2" 2>&1 </dev/null && return
-	printf '%s\n' "--- $1 failed; the last lines of what it said:" "$(tail -n 60 "$2")" "--- by: ${*:3}" >&2
+	printf '%s\n' "--- $1 failed; the last lines of what it said:" "$(tail -n 60 "$2")" >&2
+	# Of many tests, the one that failed may stand far above.
+	grep -E -A 6 '^test .* FAILED|panicked at' "$2" | cut -c1-400 | head -n 60 >&2
+	printf -- '--- by: %s\n' "${*:3}" >&2
 	return 1
 }
 step() { # WHAT CMD...: says how long CMD took

@@ -35,6 +35,11 @@ pub fn drain_path(uid: &str, workload: &str) -> String {
     format!("/drain/{}", digest::of(&("drain", uid, workload)))
 }
 
+/// Digest of a plan of `discover` and of the configuration beside it, by which a pod names what it is made for.
+pub fn configuration_digest(plan: &str, config: &str) -> String {
+    digest::of(&(plan, config))
+}
+
 /// The file that holds the endpoints of an Envoy cluster.
 pub fn endpoints_file(cluster: &str) -> String {
     format!("{ENDPOINTS_FOLDER}/{cluster}.json")

@@ -59,7 +59,12 @@ fn blank(value: &mut Value) {
             map.retain(|key, _| !RANDOM.contains(&key.as_str()) && !DIGESTS.contains(&key.as_str()));
             map.values_mut().for_each(blank);
         }
-        Value::Array(list) => list.iter_mut().for_each(blank),
+        Value::Array(list) => {
+            // So does what the gateway's agent waits for: the plan names the path of the drain.
+            let after = list.iter().position(|item| item == "--configuration").map(|at| at + 1);
+            after.into_iter().for_each(|at| drop(list.remove(at)));
+            list.iter_mut().for_each(blank);
+        }
         // The report's digest of its plan stands in a text.
         Value::String(text) if text.starts_with("{\"plan\":") => *text = text.split_once(',').map(|(_, rest)| rest.to_owned()).unwrap_or_default(),
         // Only the kubelet of this very application knows how to drain it.

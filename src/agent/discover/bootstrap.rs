@@ -8,10 +8,9 @@ use serde_json::Value;
 use super::files;
 use crate::agent::Error;
 
-/// Copies the configuration to where Envoy looks for it.
-pub fn write(source: &Path, target: &Path) -> Result<(), Error> {
-    let bytes = std::fs::read(source).map_err(|error| Error::PlanMissing { path: source.into(), source: error })?;
-    let config = serde_json::from_slice(&bytes).map_err(|error| Error::PlanUnclear { path: source.into(), source: error })?;
+/// Writes the configuration to where Envoy looks for it.
+pub fn write(config: &str, target: &Path) -> Result<(), Error> {
+    let config = serde_json::from_str(config)?;
     let ipv6 = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
     files::replace(target, &served(config, ipv6).to_string())
 }

@@ -3,6 +3,7 @@
 //! The last good answer stays: while the API server is away the files are as they were, also over a restart of this program.
 
 mod bootstrap;
+mod configuration;
 mod drain;
 mod endpoints;
 mod files;
@@ -21,8 +22,8 @@ use tracing::warn;
 
 use super::backoff::Backoff;
 use super::server::{self, Readiness};
-use super::{Error, cluster, read_plan, whole};
-use crate::kit::agents::{BOOTSTRAP, DiscoverCluster, DiscoverPlan, ENDPOINTS_FOLDER, PLAN_FILE, PLAN_FOLDER};
+use super::{Error, cluster, whole};
+use crate::kit::agents::{BOOTSTRAP, DiscoverCluster, ENDPOINTS_FOLDER, PLAN_FILE, PLAN_FOLDER};
 use drain::Drain;
 use endpoints::SERVICE;
 use files::Files;
@@ -42,6 +43,9 @@ pub struct Options {
     /// The folder that Envoy reads endpoints from.
     #[arg(long, env = "MICROAPP_ENDPOINTS", default_value = ENDPOINTS_FOLDER)]
     endpoints: PathBuf,
+    /// Digest of plan and configuration that this pod is made for; it waits until they are mounted.
+    #[arg(long)]
+    configuration: Option<String>,
     /// Where Envoy's configuration is written.
     #[arg(long, env = "MICROAPP_BOOTSTRAP", default_value = BOOTSTRAP)]
     bootstrap: PathBuf,
@@ -51,11 +55,8 @@ pub struct Options {
 }
 
 pub async fn run(options: Options) -> Result<(), Error> {
-    let (plan, _) = read_plan::<DiscoverPlan>(&options.plan)?;
+    let plan = configuration::take(&options.plan, &options.bootstrap, options.configuration.as_deref()).await?;
     let mut files = Files::open(options.endpoints, &plan.clusters)?;
-    if !plan.bootstrap.is_empty() {
-        bootstrap::write(&options.plan.with_file_name(&plan.bootstrap), &options.bootstrap)?;
-    }
     let readiness = Readiness::new();
     let drain = Drain::new(&plan);
     let serve = server::serve(options.listen, readiness.clone(), drain.router());

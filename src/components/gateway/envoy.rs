@@ -3,24 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{Exposure, Gateway, RouteEdge, config};
+use super::{Exposure, Gateway, RouteEdge, config, discover};
 use crate::components::{Component, Engine, Wiring};
 use crate::kit::{
     access,
-    agents::{self, AGENT_PORT, BOOTSTRAP, DiscoverCluster, DiscoverPlan, ENDPOINTS_FOLDER, PLAN_FILE, PLAN_FOLDER},
+    agents::{self, AGENT_PORT, BOOTSTRAP, DiscoverCluster, DiscoverPlan, ENDPOINTS_FOLDER, PLAN_FILE},
     images,
     objects::Objects,
     pod::{self, Ask, Shutdown},
     scope::Scope,
-    template::agent,
     workload::{Port, Workload},
 };
-use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, Volume};
 
 /// User of the official image.
 const USER: i64 = 101;
 /// Envoy's configuration, in the ConfigMap.
-const CONFIG_FILE: &str = "envoy.json";
+pub const CONFIG_FILE: &str = "envoy.json";
 /// Seconds that a pod which ends still gets new requests, until the news has spread.
 const NEWS: i64 = 10;
 /// Seconds that requests which are open then may take: as long as the longest route allows, but no longer than this.
@@ -42,6 +40,7 @@ impl Engine<Gateway> for Envoy {
         let (drain, host) = (drain_seconds(wiring), format!("{name}.{}.svc", scope.namespace));
         let shutdown = shutdown(drain);
         let no_mesh = NO_MESH.into_iter().filter(|key| !scope.annotations.contains_key(*key));
+        let files = files(spec, wiring, &host, agents::drain_path(scope.uid, &name));
         let workload = Workload {
             part: Gateway::ROLE.into(),
             container: "envoy".into(),
@@ -52,10 +51,10 @@ impl Engine<Gateway> for Envoy {
             user: USER,
             replicas: spec.replicas.unwrap_or(if scope.highly_available { 2 } else { 1 }),
             ports: vec![Port { exposed: Some(80), protocol: Some("http"), ..Port::new("http", config::HTTP_PORT) }],
-            files: Some(("/etc/envoy".into(), files(spec, wiring, &host, agents::drain_path(scope.uid, &name)))),
-            volumes: vec![pod::scratch("endpoints", "16Mi"), access::token("token"), plan_volume(&name)],
+            sidecars: vec![discover::container(scope, &files)],
+            files: Some(("/etc/envoy".into(), files)),
+            volumes: vec![pod::scratch("endpoints", "16Mi"), access::token("token"), discover::plan_volume(&name)],
             mounts: vec![pod::mount("endpoints", ENDPOINTS_FOLDER, true)],
-            sidecars: vec![discover(scope)],
             startup: Some((ready(), 60)),
             readiness: Some(ready()),
             liveness: Some(ready()),
@@ -84,27 +83,6 @@ impl Engine<Gateway> for Envoy {
 
 fn ready() -> Ask {
     Ask::Http { path: "/ready".into(), port: config::READY_PORT }
-}
-
-/// The agent that finds endpoints, and drains when the pod ends. Envoy starts when the agent has written its first answer.
-fn discover(scope: &Scope<'_>) -> k8s_openapi::api::core::v1::Container {
-    let mounts = vec![pod::mount("endpoints", ENDPOINTS_FOLDER, false), pod::mount("token", access::TOKEN_FOLDER, true), pod::mount("plan", PLAN_FOLDER, true)];
-    let mut container = pod::sidecar(agent(scope, "discover", &["agent", "discover"], mounts));
-    let ready = Ask::Http { path: "/readyz".into(), port: AGENT_PORT };
-    container.startup_probe = Some(ready.probe(1, 120));
-    container.liveness_probe = Some(Ask::Http { path: "/livez".into(), port: AGENT_PORT }.probe(10, 6));
-    container
-}
-
-/// What the agent reads stands in the same ConfigMap as Envoy's configuration.
-fn plan_volume(config_map: &str) -> Volume {
-    let item = |key: &str| KeyToPath { key: key.into(), path: key.into(), ..Default::default() };
-    let items = vec![item(CONFIG_FILE), item(PLAN_FILE)];
-    Volume {
-        name: "plan".into(),
-        config_map: Some(ConfigMapVolumeSource { name: config_map.into(), items: Some(items), ..Default::default() }),
-        ..Default::default()
-    }
 }
 
 /// All that the pods are told: Envoy's configuration, and the plan of its agent.

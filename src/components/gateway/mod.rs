@@ -1,6 +1,7 @@
 //! The API gateway: one entry for all services that have routes.
 
 mod config;
+mod discover;
 mod envoy;
 mod routes;
 mod spec;
