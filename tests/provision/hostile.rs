@@ -74,6 +74,7 @@ async fn undisturbed(case: &Case, database: &str, statements: &str) -> anyhow::R
 
 const SUPERUSERS: &str = "SELECT string_agg(rolname, ',') FROM pg_catalog.pg_roles WHERE rolsuper";
 const BREAK: &str = "REVOKE SELECT ON public.pending FROM orders__reader";
+const SCHEMA_OWNER: &str = "SELECT nspowner::pg_catalog.regrole FROM pg_catalog.pg_namespace WHERE nspname = 'public'";
 const MENDED: &str = "SELECT has_table_privilege('orders__reader', 'public.pending', 'SELECT')";
 
 #[tokio::test]
@@ -94,6 +95,29 @@ async fn names_that_a_service_defines_are_never_evaluated() -> anyhow::Result<()
         assert_eq!(reasons(&proofs), [("orders", "LoggedIn"), ("reports", "LoggedIn")], "{path}");
     }
     Ok(())
+}
+
+/// One operator alone, in the database of one of two services: among many, another one may be evaluated before it.
+async fn one_operator(database: &str, operator: &str, left: &str, right: &str) -> anyhow::Result<()> {
+    let Some(case) = Case::new(&[("orders", "orders", false), ("web", "web", false)])? else { return Ok(()) };
+    case.sound().await?;
+    let function = format!("CREATE FUNCTION public.fits({left}, {right}) RETURNS bool LANGUAGE plpgsql AS $$ {STEAL} $$");
+    let better = format!("CREATE OPERATOR public.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.fits)");
+    case.sql(database, database, &format!("{function}; {better}")).await?;
+    case.round().await;
+    let superuser = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = 'orders'";
+    assert_eq!(undisturbed(&case, "postgres", superuser).await?, "f", "the administrator ran what {database} wrote");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_better_comparison_of_names_is_never_evaluated() -> anyhow::Result<()> {
+    one_operator("orders", "!~", "name", "name").await
+}
+
+#[tokio::test]
+async fn a_better_comparison_of_identifiers_is_never_evaluated() -> anyhow::Result<()> {
+    one_operator("web", "=", "oid", "int4").await
 }
 
 #[tokio::test]
@@ -122,9 +146,11 @@ async fn settings_of_a_database_do_not_stop_its_repair() -> anyhow::Result<()> {
     ] {
         // Some are refused, which is as good.
         undisturbed(&case, "postgres", &format!("SET SESSION AUTHORIZATION orders; SET ROLE orders__owner; ALTER DATABASE orders SET {setting}")).await.ok();
-        undisturbed(&case, "orders", BREAK).await?;
+        // The owner could mend the one, and only the administrator the other.
+        undisturbed(&case, "orders", &format!("{BREAK}; ALTER SCHEMA public OWNER TO {ADMIN}")).await?;
         case.round().await;
         assert_eq!(undisturbed(&case, "orders", MENDED).await?, "t", "{setting}");
+        assert_eq!(undisturbed(&case, "orders", SCHEMA_OWNER).await?, "orders__owner", "{setting}");
         undisturbed(&case, "postgres", "ALTER DATABASE orders RESET ALL").await?;
     }
     Ok(())
