@@ -27,13 +27,16 @@ async fn a_server_that_hangs_makes_no_other_wait() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false), ("web", "web", false)])? else { return Ok(()) };
     // It takes connections, and says nothing.
     let mute = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let hung = PostgreSQL { component: "cache".into(), port: mute.local_addr()?.port(), ..case.plan() };
+    // So many logins that to wait for each would take longer than a round may.
+    let logins: Vec<DatabaseLogin> = case.logins.iter().cycle().take(12).cloned().collect();
+    let hung = PostgreSQL { component: "cache".into(), port: mute.local_addr()?.port(), logins, ..case.plan() };
     let provisioner = case.provisioner(vec![hung]);
     let found = Found::new(vec![None, None]);
     until(&provisioner, &found, "the other one is proved meanwhile", |now| all(&now[0], "LoggedIn") && now[1].is_none()).await?;
-    until(&provisioner, &found, "its own end is told", |now| all(&now[0], "LoggedIn") && all(&now[1], "ServerUnreachable")).await?;
+    let waited = until(&provisioner, &found, "its own end is told", |now| all(&now[0], "LoggedIn") && all(&now[1], "ServerUnreachable")).await?;
     let told = found.borrow()[1].clone().context("nothing was told")?;
-    assert_eq!((told.len(), told[0].component.as_str()), (2, "cache"));
+    assert_eq!((told.len(), told[0].component.as_str()), (12, "cache"));
+    assert!(waited < Duration::from_secs(12), "a round has a deadline of its own: {waited:?}");
     Ok(())
 }
 
