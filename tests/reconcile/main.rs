@@ -12,6 +12,7 @@ mod gap;
 mod hold;
 mod life;
 mod prune;
+mod quota;
 mod rest;
 mod restore;
 mod rotation;
