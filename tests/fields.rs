@@ -137,6 +137,37 @@ fn fields_of_components_arrive() {
 }
 
 #[test]
+fn every_container_that_is_added_has_the_resources_of_agents() {
+    let objects = objects(&[]);
+    let pods = objects.iter().filter_map(|object| object.pointer("/spec/template/spec"));
+    let list = |pod: &Value, key: &str| pod[key].as_array().cloned().unwrap_or_default();
+    // Whatever stands beside a main container is ours, and so is what runs our program.
+    let ours = |container: &Value| container["args"][0] == "agent";
+    let added: Vec<Value> = pods
+        .flat_map(|pod| {
+            let containers = list(pod, "containers");
+            let beside = containers.iter().enumerate().filter(|(index, container)| *index > 0 || ours(container));
+            list(pod, "initContainers").into_iter().chain(beside.map(|(_, container)| container.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    let names: Vec<_> = added.iter().filter_map(|container| container["name"].as_str()).collect();
+    assert_eq!(names, ["discover", "provisioner"]);
+    for container in &added {
+        let resources = json!({ "requests": { "cpu": "20m" }, "limits": { "cpu": "100m", "memory": "64Mi" } });
+        compare(container, &[("/resources", resources)]);
+    }
+}
+
+#[test]
+fn the_agent_of_the_gateway_is_told_which_configuration_is_its_own() {
+    let objects = objects(&[]);
+    let template = &object(&objects, "Deployment", "-gateway")["spec"]["template"];
+    let data = &object(&objects, "ConfigMap", "-gateway")["data"];
+    let digest = microapp::kit::agents::configuration_digest(data["plan.json"].as_str().unwrap(), data["envoy.json"].as_str().unwrap());
+    compare(template, &[("/spec/initContainers/0/args", json!(["agent", "discover", "--configuration", digest]))]);
+}
+
+#[test]
 fn fields_of_routes_arrive_and_strangers_are_kept_out() {
     let objects = objects(&[]);
     let envoy = file(&objects, "-gateway", "envoy.json");
