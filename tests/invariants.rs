@@ -271,6 +271,18 @@ fn selectors_are_ours_alone_and_never_change() {
 }
 
 #[test]
+fn every_stateful_set_has_a_headless_service_by_which_its_pods_find_each_other() {
+    for case in cases() {
+        for set in case.objects.iter().filter(|object| object.kind.kind == "StatefulSet") {
+            let peers = format!("{}-peers", set.name);
+            assert_eq!(set.body["spec"]["serviceName"], *peers, "{}: it can never be changed", case.name);
+            let service = case.objects.iter().find(|object| object.kind.kind == "Service" && object.name == peers).expect("the Service is built");
+            assert_eq!((&service.body["spec"]["clusterIP"], &service.body["spec"]["publishNotReadyAddresses"]), (&json!("None"), &json!(true)));
+        }
+    }
+}
+
+#[test]
 fn the_same_inputs_give_the_same_objects() {
     for (name, spec) in specs() {
         let app = application(&spec);

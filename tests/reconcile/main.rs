@@ -17,6 +17,7 @@ mod rest;
 mod restore;
 mod rotation;
 mod strangers;
+mod trouble;
 mod upgrade;
 
 use std::time::{Duration, Instant};

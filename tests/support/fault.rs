@@ -32,6 +32,8 @@ struct Inner {
     instead: Mutex<HashMap<String, Value>>,
     /// Whoever asks for a path that ends so panics.
     panic: Mutex<Option<String>>,
+    /// Writes to a path that ends so are answered as the API server does when an admission webhook is not there.
+    broken: Mutex<Option<String>>,
     /// The write whose answer is the last thing that does not arrive; 0: none.
     fatal: usize,
     cut: watch::Sender<bool>,
@@ -51,6 +53,7 @@ impl Wire {
             watches: watch::channel(Watches::Flow).0,
             instead: Mutex::default(),
             panic: Mutex::default(),
+            broken: Mutex::default(),
             fatal,
             cut: watch::channel(false).0,
         }))
@@ -79,7 +82,11 @@ impl Wire {
         if path.contains("watch=true") {
             return self.carry_watch(to, request).await;
         }
-        let number = self.note(method, path);
+        let broken = self.0.broken.lock().unwrap().as_ref().is_some_and(|end| request.uri().path().ends_with(end));
+        let (write, number) = (method != Method::GET, self.note(method, path));
+        if broken && write {
+            return Ok(Response::builder().status(500).header("content-type", "application/json").body(WEBHOOK.into()).unwrap());
+        }
         let answer = to.send(request).await;
         if number.is_some_and(|number| number == self.0.fatal) {
             self.0.cut.send_replace(true);
@@ -118,6 +125,11 @@ impl Wire {
         *self.0.panic.lock().unwrap() = Some(end.into());
     }
 
+    /// Lets writes to a path that ends so fail; None: none.
+    pub fn break_writes(&self, end: Option<&str>) {
+        *self.0.broken.lock().unwrap() = end.map(Into::into);
+    }
+
     /// Answers a path without the API server; None: as it is.
     pub fn answer(&self, path: &str, with: Option<Value>) {
         let mut instead = self.0.instead.lock().unwrap();
@@ -152,6 +164,10 @@ impl Wire {
     }
 }
 
+const WEBHOOK: &str = concat!(
+    r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","code":500,"#,
+    r#""message":"failed calling webhook \"images.example.com\": connection refused"}"#
+);
 const EXPIRED: &str = concat!(
     r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","message":"too old resource version","code":410}}"#,
     "\n"
