@@ -129,10 +129,11 @@ pub struct Scheduling {
     /// Rules of attraction and repulsion, in Kubernetes' own form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity: Option<core::Affinity>,
-    /// PriorityClass of the pods.
+    /// PriorityClass of the pods; none of the cluster's own, whose names begin with `system-`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(OBJECT_NAME).message(OBJECT_NAME_TEXT))]
+    #[x_kube(validation = Rule::new("!self.startsWith('system-')").message("must not begin with `system-`: those classes are the cluster's own"))]
     pub priority_class_name: Option<String>,
 }
 
