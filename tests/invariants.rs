@@ -271,6 +271,26 @@ fn selectors_are_ours_alone_and_never_change() {
 }
 
 #[test]
+fn files_of_bindings_are_those_that_the_pod_is_made_for() {
+    let files = |port: i32| {
+        let spec = json!({ "services": [
+            { "name": "web", "image": "example.com/web:1", "calls": [{ "service": "orders" }] },
+            { "name": "orders", "image": "example.com/orders:1", "port": port },
+        ] });
+        let app = application(&spec);
+        let objects = build(&app, &observed(&app), &Settings::default());
+        let of = |kind: &str, end: &str| objects.iter().find(|o| o.kind.kind == kind && o.name.ends_with(end)).unwrap().body.clone();
+        let volumes = of("Deployment", "--web")["spec"]["template"]["spec"]["volumes"].clone();
+        let items = volumes.as_array().unwrap().iter().find(|v| v["name"] == "bindings").unwrap()["projected"]["sources"][0]["configMap"]["items"].clone();
+        let wanted: BTreeSet<String> = items.as_array().unwrap().iter().map(|item| item["key"].as_str().unwrap().to_owned()).collect();
+        let there: BTreeSet<String> = of("ConfigMap", "--web--bindings")["data"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(wanted, there);
+        wanted
+    };
+    assert!(files(8080).is_disjoint(&files(8081)), "an older content has other keys, so that no pod of the new one can mount it");
+}
+
+#[test]
 fn every_stateful_set_has_a_headless_service_by_which_its_pods_find_each_other() {
     for case in cases() {
         for set in case.objects.iter().filter(|object| object.kind.kind == "StatefulSet") {

@@ -11,6 +11,7 @@ use super::{DEFAULT_USER, PortProtocol, Probe, Protocol, Service, ServiceWiring,
 use crate::kit::{
     binding::{self, Binding, merge, value},
     credentials::{PASSWORD, USERNAME},
+    digest,
     objects::Objects,
     pod::{self, Ask, Shutdown},
     scope::Scope,
@@ -121,12 +122,15 @@ fn config_files(spec: &Service) -> (Vec<Volume>, Vec<k8s_openapi::api::core::v1:
 }
 
 /// The bindings as files: what is no secret comes from a ConfigMap of the service's, the login from its Secret; Kubernetes puts both into one folder.
+/// Keys carry a digest of the content: a new pod begins with no older content that the kubelet still knows, and an old one keeps its own.
 fn binding_files(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mut Objects) -> Option<Volume> {
     if wiring.bindings.is_empty() {
         return None;
     }
     let name = scope.service(&spec.name, "bindings");
-    let key = |binding: &Binding, file: &str| format!("{}.{file}", binding.name);
+    let content: Vec<_> = wiring.bindings.iter().map(|binding| (&binding.name, binding.files())).collect();
+    let digest = &digest::of(&content);
+    let key = |binding: &Binding, file: &str| format!("{digest}.{}.{file}", binding.name);
     let item = |key: String, path: String| KeyToPath { key, path, ..Default::default() };
     let data: BTreeMap<String, String> = wiring.bindings.iter().flat_map(|b| b.files().into_iter().map(move |(file, text)| (key(b, file), text))).collect();
     let items = wiring.bindings.iter().flat_map(|b| b.files().into_keys().map(move |file| item(key(b, file), format!("{}/{file}", b.name)))).collect();
