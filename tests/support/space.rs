@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, Resource, ResourceExt};
 use microapp::app::{MicroserviceApp, Status};
@@ -45,7 +46,29 @@ impl Space {
     }
 
     pub async fn delete(&self, name: &str) {
+        self.until_collected().await;
         self.api::<MicroserviceApp>().delete(name, &DeleteParams::default()).await.expect("it can be deleted");
+    }
+
+    /// Waits until the garbage collector hears of deletions of applications. It learns of a new kind within half a minute; what is deleted before that, it
+    /// finds out ever more slowly.
+    async fn until_collected(&self) {
+        let (apps, maps) = (self.api::<MicroserviceApp>(), self.api::<ConfigMap>());
+        let begun = Instant::now();
+        for round in 0.. {
+            let name = format!("probe-{round}");
+            let owner = self.apply(json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": name }, "spec": {} })).await;
+            let metadata = ObjectMeta { name: Some(name.clone()), owner_references: Some(vec![owner.owner_ref(&()).unwrap()]), ..Default::default() };
+            maps.create(&PostParams::default(), &ConfigMap { metadata, ..Default::default() }).await.unwrap();
+            apps.delete(&name, &DeleteParams::default()).await.unwrap();
+            for _ in 0..20 {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                if maps.get_opt(&name).await.unwrap().is_none() {
+                    return;
+                }
+            }
+            assert!(begun.elapsed() < PATIENCE, "the garbage collector does not know applications");
+        }
     }
 
     /// Waits until something holds of an application, and says what was there if it does not.
