@@ -189,7 +189,7 @@ impl Applier {
         match uid.filter(|_| error.is_conflict()) {
             // It is not the object that we know: forget that one, and look at the next pass.
             Some(uid) => {
-                self.index.remove(&self.key, &object.id(), &uid);
+                self.index.forget(&self.key, &object.id(), &uid);
                 Outcome::Later
             }
             None if insurance => Outcome::Unsure(Cause::Failed(error.to_string(), 0)),

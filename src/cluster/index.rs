@@ -123,8 +123,9 @@ impl Index {
     /// Takes what a watch or an answer says of an object. News older than what is known is dropped, so that neither the echo of a write nor that of a
     /// predecessor undoes an answer; and no answer brings back what has gone meanwhile.
     pub fn put(&self, key: AppKey, id: Id, version: u64, record: Record, from_watch: bool) {
-        let mut apps = self.lock();
+        let (mut apps, now) = (self.lock(), Instant::now());
         let known = apps.entry(key.clone()).or_default();
+        known.buried.retain(|(at, ..)| now.saturating_duration_since(*at) < BURIED);
         if let Some((seen, before)) = known.records.get_mut(&id) {
             if version < *seen {
                 return;
@@ -143,13 +144,18 @@ impl Index {
         }
     }
 
-    /// Forgets an object, unless another one of the same name took its place.
+    /// Forgets an object that is gone, unless another one of the same name took its place.
     pub fn remove(&self, key: &AppKey, id: &Id, uid: &str) {
+        if let Some(known) = self.lock().get_mut(key) {
+            known.buried.push((Instant::now(), id.clone(), uid.to_owned()));
+        }
+        self.forget(key, id, uid);
+    }
+
+    /// Forgets what is known of an object that may still be there: whoever looks at it next may bring it back.
+    pub fn forget(&self, key: &AppKey, id: &Id, uid: &str) {
         let mut apps = self.lock();
         let Some(known) = apps.get_mut(key) else { return };
-        let now = Instant::now();
-        known.buried.retain(|(at, ..)| now.saturating_duration_since(*at) < BURIED);
-        known.buried.push((now, id.clone(), uid.to_owned()));
         if known.records.get(id).is_some_and(|(_, record)| record.uid == uid) {
             known.records.remove(id);
             drop(apps);
@@ -275,6 +281,10 @@ mod tests {
         assert!(index.observe(&key()).records.is_empty());
         index.put(key(), id(), 3, record("next", "h"), false);
         assert_eq!(index.observe(&key()).records.len(), 1);
+        index.forget(&key(), &id(), "next");
+        assert!(index.observe(&key()).records.is_empty());
+        index.put(key(), id(), 4, record("next", "h"), false);
+        assert_eq!(index.observe(&key()).records.len(), 1, "what was only doubted comes back");
     }
 
     #[test]
