@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use microapp::kit::agents::{
-    DatabaseLogin, DiscoverCluster, DiscoverPlan, Plan, PostgreSQL, Proof, Provision, Report, SecretDigests, SecretUse, WatchedSecrets,
+    DatabaseLogin, DiscoverCluster, DiscoverPlan, Plan, PostgreSQL, Proof, Provision, Report, SecretDigests, SecretUse,
+    WatchedSecrets,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,18 +25,37 @@ fn holds<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &s
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, serde_json::to_string_pretty(value).unwrap() + "\n").unwrap();
     }
-    let golden: Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("the form is kept; GOLDEN=write makes it")).unwrap();
-    assert_eq!(serde_json::to_value(value).unwrap(), golden, "{name} is written in another form than {RELEASE} writes it");
-    assert_eq!(&serde_json::from_value::<T>(golden.clone()).unwrap(), value, "{name} of {RELEASE} is read as something else");
+    let golden: Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).expect("the form is kept; GOLDEN=write makes it"))
+            .unwrap();
+    assert_eq!(
+        serde_json::to_value(value).unwrap(),
+        golden,
+        "{name} is written in another form than {RELEASE} writes it"
+    );
+    assert_eq!(
+        &serde_json::from_value::<T>(golden.clone()).unwrap(),
+        value,
+        "{name} of {RELEASE} is read as something else"
+    );
     let mut newer = golden;
     newer["addedLater"] = Value::from(true);
     assert_eq!(&serde_json::from_value::<T>(newer).unwrap(), value, "{name}: an unknown field is not ignored");
-    assert!(serde_json::from_value::<T>(Value::Object(Default::default())).is_ok(), "{name}: a field that an older release does not write is asked for");
+    assert!(
+        serde_json::from_value::<T>(Value::Object(Default::default())).is_ok(),
+        "{name}: a field that an older release does not write is asked for"
+    );
 }
 
 #[test]
 fn the_plan_of_the_provisioner() {
-    let login = DatabaseLogin { service: "orders".into(), username: "orders".into(), secret: "s".into(), database: "orders".into(), read_only: true };
+    let login = DatabaseLogin {
+        service: "orders".into(),
+        username: "orders".into(),
+        secret: "s".into(),
+        database: "orders".into(),
+        read_only: true,
+    };
     let server = PostgreSQL {
         component: "database".into(),
         host: "shop-database".into(),
@@ -47,7 +67,15 @@ fn the_plan_of_the_provisioner() {
     };
     let used = |key: Option<&str>| SecretUse { secret: "stripe".into(), key: key.map(Into::into) };
     let secrets = WatchedSecrets { key: "k".into(), uses: vec![used(None), used(Some("apiKey"))] };
-    holds("plan", &Plan { mark: "shop/shop".into(), interval_seconds: 30, provisions: vec![Provision::PostgreSQL(server)], secrets: Some(secrets) });
+    holds(
+        "plan",
+        &Plan {
+            mark: "shop/shop".into(),
+            interval_seconds: 30,
+            provisions: vec![Provision::PostgreSQL(server)],
+            secrets: Some(secrets),
+        },
+    );
 }
 
 #[test]
@@ -65,7 +93,12 @@ fn the_report_of_the_provisioner() {
     let secrets = SecretDigests { key: "k".into(), key_missing: true, digests };
     holds(
         "report",
-        &Report { plan: "0123456789abcdef".into(), proofs: vec![proof], secrets: Some(secrets), missing: vec!["shop-database-admin-v1-0a1b2c3d".into()] },
+        &Report {
+            plan: "0123456789abcdef".into(),
+            proofs: vec![proof],
+            secrets: Some(secrets),
+            missing: vec!["shop-database-admin-v1-0a1b2c3d".into()],
+        },
     );
 }
 

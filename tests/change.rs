@@ -32,15 +32,22 @@ fn service(name: &str, image: &str) -> Value {
 
 /// What is there, what it becomes, and whether that is taken.
 fn cases() -> Vec<(Value, Value, bool)> {
-    let routed =
-        |path: &str, other: &str| json!({ "gateway": {}, "services": [{ "name": "web", "image": "web:1", "routes": [{ "path": path }, { "path": other }] }] });
+    let routed = |path: &str, other: &str| json!({ "gateway": {}, "services": [{ "name": "web", "image": "web:1", "routes": [{ "path": path }, { "path": other }] }] });
     let port = |port: i32, image: &str| json!({ "services": [{ "name": "web", "image": image, "protocol": "None", "port": port }] });
     let limits = |cpu: &str, memory: &str| json!({ "database": { "resources": { "limits": { "cpu": cpu, "memory": memory } } } });
     vec![
-        (json!({ "services": [service("a", "A:"), service("b", "b:1")] }), json!({ "services": [service("b", "b:2"), service("a", "A:")] }), true),
+        (
+            json!({ "services": [service("a", "A:"), service("b", "b:1")] }),
+            json!({ "services": [service("b", "b:2"), service("a", "A:")] }),
+            true,
+        ),
         (json!({ "services": [service("a", "A:")] }), json!({ "services": [service("a", "B:")] }), false),
         (json!({ "services": [service("a", "A:")] }), json!({ "services": [service("c", "A:")] }), false),
-        (routed("/a/../b", "/c"), json!({ "gateway": { "replicas": 2 }, "services": routed("/a/../b", "/c")["services"] }), true),
+        (
+            routed("/a/../b", "/c"),
+            json!({ "gateway": { "replicas": 2 }, "services": routed("/a/../b", "/c")["services"] }),
+            true,
+        ),
         (routed("/a/../b", "/c"), routed("/a/../b", "/d"), false),
         (port(80, "web:1"), json!({ "labels": { "a": "b" }, "services": port(80, "web:1")["services"] }), true),
         (port(80, "web:1"), port(80, "web:2"), false),
@@ -48,8 +55,16 @@ fn cases() -> Vec<(Value, Value, bool)> {
         (limits("lots", "1Gi"), limits("many", "1Gi"), false),
         (json!({ "labels": { "a": "-", "b": "c" } }), json!({ "labels": { "a": "-", "b": "d" } }), true),
         (json!({ "labels": { "a": "b" } }), json!({ "labels": { "a": "-" } }), false),
-        (json!({ "gateway": { "hosts": ["10.0.0.1", "a.example"] } }), json!({ "gateway": { "hosts": ["10.0.0.1", "b.example"] } }), false),
-        (json!({ "gateway": { "hosts": ["10.0.0.1"] } }), json!({ "gateway": { "hosts": ["10.0.0.1"], "replicas": 2 } }), true),
+        (
+            json!({ "gateway": { "hosts": ["10.0.0.1", "a.example"] } }),
+            json!({ "gateway": { "hosts": ["10.0.0.1", "b.example"] } }),
+            false,
+        ),
+        (
+            json!({ "gateway": { "hosts": ["10.0.0.1"] } }),
+            json!({ "gateway": { "hosts": ["10.0.0.1"], "replicas": 2 } }),
+            true,
+        ),
         (json!({ "gateway": {} }), json!({ "gateway": { "replicas": 0 } }), false),
     ]
 }
@@ -61,17 +76,24 @@ async fn old_mistakes_are_tolerated_where_nothing_changes() {
     let mut before = serde_json::to_value(crd::definition().unwrap()).unwrap();
     lax(&mut before["spec"]["versions"][0]["schema"]);
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    definitions.patch("microserviceapps.microapp.dev", &PatchParams::apply("test").force(), &Patch::Apply(&before)).await.unwrap();
+    definitions
+        .patch("microserviceapps.microapp.dev", &PatchParams::apply("test").force(), &Patch::Apply(&before))
+        .await
+        .unwrap();
     support::crd::established(&client).await;
-    let apps: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", &ApiResource::erase::<MicroserviceApp>(&()));
+    let apps: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), "default", &ApiResource::erase::<MicroserviceApp>(&()));
     let object = |index: usize, spec: &Value| json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": format!("app-{index}") }, "spec": spec });
     let mut there = vec![];
     for (index, (old, ..)) in cases().iter().enumerate() {
-        there.push(apps.create(&PostParams::default(), &serde_json::from_value(object(index, old)).unwrap()).await.unwrap());
+        there.push(
+            apps.create(&PostParams::default(), &serde_json::from_value(object(index, old)).unwrap()).await.unwrap(),
+        );
     }
     support::crd::install(&client).await;
     let dry = PostParams { dry_run: true, ..Default::default() };
-    let wrong: DynamicObject = serde_json::from_value(object(99, &json!({ "services": [service("a", "A:")] }))).unwrap();
+    let wrong: DynamicObject =
+        serde_json::from_value(object(99, &json!({ "services": [service("a", "A:")] }))).unwrap();
     for tries in 0.. {
         match apps.create(&dry, &wrong).await {
             Err(_) => break,
@@ -90,7 +112,8 @@ async fn old_mistakes_are_tolerated_where_nothing_changes() {
             Err(kube::Error::Api(status)) => Some(serde_json::to_value(*status).unwrap()),
             Err(error) => panic!("{error}"),
         };
-        compare(&offline, online.as_ref()).unwrap_or_else(|difference| panic!("{old} -> {new}: {difference}\n{offline:?}\n{online:?}"));
+        compare(&offline, online.as_ref())
+            .unwrap_or_else(|difference| panic!("{old} -> {new}: {difference}\n{offline:?}\n{online:?}"));
         drop(apps.delete(&format!("app-{index}"), &DeleteParams::default()).await);
     }
 }

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 #[test]
 fn the_stored_definition_is_the_one_of_the_types() {
-    let stored = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/crds/microserviceapps.yaml")).unwrap_or_default();
+    let stored =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/crds/microserviceapps.yaml")).unwrap_or_default();
     assert!(stored == crd::yaml().unwrap(), "out of date; run: cargo run -- crd > crds/microserviceapps.yaml");
 }
 
@@ -20,7 +21,12 @@ fn the_stored_manual_is_the_one_of_the_types() {
     let stored = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).unwrap_or_default();
     let manual = manual(MANUAL, &crd::schema().unwrap());
     assert!(stored == manual, "out of date; run: make generate");
-    for field in ["| `databaseName` | text |", "| `image` | text, required |", "| `replicas` | number, 0 to ", "`ClusterIP` or `NodePort` or `LoadBalancer`"] {
+    for field in [
+        "| `databaseName` | text |",
+        "| `image` | text, required |",
+        "| `replicas` | number, 0 to ",
+        "`ClusterIP` or `NodePort` or `LoadBalancer`",
+    ] {
         assert!(manual.contains(field), "{field}");
     }
     assert!(manual.contains("\n- `version` must be a major"), "rules are told");
@@ -57,7 +63,9 @@ fn inspect(node: &Value, path: &str, foreign: bool, findings: &mut Vec<String>) 
         "int-or-string" if !has("maxLength") => finding("int-or-string without a bound"),
         "array" if !has("maxItems") => finding("list without a bound"),
         "object" if has("additionalProperties") && !has("maxProperties") => finding("map without a bound"),
-        "integer" if !foreign && path.starts_with("spec.") && !(has("minimum") && has("maximum")) => finding("number without bounds"),
+        "integer" if !foreign && path.starts_with("spec.") && !(has("minimum") && has("maximum")) => {
+            finding("number without bounds")
+        }
         _ => {}
     }
     for (name, child) in node["properties"].as_object().into_iter().flatten() {
@@ -80,7 +88,10 @@ fn texts_of_rules_follow_the_conventions() {
     assert!(rules.len() > 40, "{}", rules.len());
     for rule in rules {
         let text = rule["message"].as_str().or(rule["messageExpression"].as_str()).unwrap_or_default();
-        assert!(["must", "may not", "cannot", "needs", "more than once", "remove"].iter().any(|word| text.contains(word)), "says not what to do: {rule}");
+        assert!(
+            ["must", "may not", "cannot", "needs", "more than once", "remove"].iter().any(|word| text.contains(word)),
+            "says not what to do: {rule}"
+        );
         assert!(!text.contains("should") && !text.ends_with('.'), "{rule}");
     }
 }
@@ -101,7 +112,10 @@ async fn rules_cost_at_most_half_of_what_is_allowed() {
     let fits = async |times: usize| {
         let mut variant = serde_json::to_value(crd::definition().unwrap()).unwrap();
         repeat_rules(&mut variant, times);
-        api.patch("microserviceapps.microapp.dev", &dry, &Patch::Apply(&variant)).await.map(drop).map_err(|e| e.to_string())
+        api.patch("microserviceapps.microapp.dev", &dry, &Patch::Apply(&variant))
+            .await
+            .map(drop)
+            .map_err(|e| e.to_string())
     };
     assert_eq!(fits(2).await, Ok(()), "a rule, or all together, cost more than half of the budget");
     let refused = fits(20).await.expect_err("twenty times are too much");
@@ -121,7 +135,12 @@ fn repeat_rules(node: &mut Value, times: usize) {
 
 /// What the server says to a change of `spec.database`; nothing when it agrees.
 async fn change(api: &Api<MicroserviceApp>, name: &str, before: Value, after: Value) -> Option<String> {
-    let app = |database: &Value| serde_json::from_value::<MicroserviceApp>(json!({ "metadata": { "name": name }, "spec": { "database": database } })).unwrap();
+    let app = |database: &Value| {
+        serde_json::from_value::<MicroserviceApp>(
+            json!({ "metadata": { "name": name }, "spec": { "database": database } }),
+        )
+        .unwrap()
+    };
     let created = api.create(&PostParams::default(), &app(&before)).await.unwrap();
     let mut changed = app(&after);
     changed.metadata.resource_version = created.metadata.resource_version;
@@ -150,7 +169,11 @@ async fn what_was_asked_of_data_can_be_taken_back() {
     ];
     for (index, (one, other)) in changes.into_iter().enumerate() {
         for (before, after) in [(&one, &other), (&other, &one)] {
-            assert_eq!(change(&api, &format!("change-{index}"), before.clone(), after.clone()).await, None, "{before} -> {after}");
+            assert_eq!(
+                change(&api, &format!("change-{index}"), before.clone(), after.clone()).await,
+                None,
+                "{before} -> {after}"
+            );
         }
     }
 }

@@ -25,7 +25,10 @@ fn objects(args: &[&str]) -> Vec<Value> {
 
 /// The object of that kind, by its name without the application's.
 fn object<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
-    objects.iter().find(|o| o["kind"] == kind && o["metadata"]["name"] == format!("{APP}{name}")).unwrap_or_else(|| panic!("no {kind} {name}"))
+    objects
+        .iter()
+        .find(|o| o["kind"] == kind && o["metadata"]["name"] == format!("{APP}{name}"))
+        .unwrap_or_else(|| panic!("no {kind} {name}"))
 }
 
 /// Every difference from what should stand at these places of an object.
@@ -49,7 +52,10 @@ fn fields_of_a_service_arrive() {
         web,
         &[
             ("/spec/replicas", json!(0)),
-            ("/spec/template/metadata/annotations/acme.example~1note", json!("anything: {{ goes }} here, ${too} \" ' \\")),
+            (
+                "/spec/template/metadata/annotations/acme.example~1note",
+                json!("anything: {{ goes }} here, ${too} \" ' \\"),
+            ),
             ("/spec/template/metadata/annotations/microapp.dev~1restart-token", json!("2026-11-23")),
         ],
     );
@@ -65,13 +71,19 @@ fn fields_of_a_service_arrive() {
             ("/containers/0/imagePullPolicy", json!("IfNotPresent")),
             ("/containers/0/command", json!(["node"])),
             ("/containers/0/args", json!(["server.js", "$(DATABASE_URL)", "line\nbreak", ""])),
-            ("/containers/0/envFrom", json!([{ "configMapRef": { "name": "team-env" } }, { "secretRef": { "name": "team" } }])),
+            (
+                "/containers/0/envFrom",
+                json!([{ "configMapRef": { "name": "team-env" } }, { "secretRef": { "name": "team" } }]),
+            ),
             ("/containers/0/readinessProbe/httpGet", json!({ "path": "/ready", "port": 3000 })),
             ("/containers/0/livenessProbe/httpGet", json!({ "path": "/live", "port": 3000 })),
             ("/containers/0/startupProbe/failureThreshold", json!(3600)),
             ("/containers/0/resources", json!({ "limits": { "cpu": "0.5" } })),
             ("/containers/0/lifecycle/preStop/sleep/seconds", json!(5)),
-            ("/containers/0/volumeMounts/0", json!({ "name": "files-config", "mountPath": "/etc/microapp/config", "readOnly": true })),
+            (
+                "/containers/0/volumeMounts/0",
+                json!({ "name": "files-config", "mountPath": "/etc/microapp/config", "readOnly": true }),
+            ),
             ("/volumes/0", json!({ "name": "files-config", "configMap": { "name": "web-config" } })),
         ],
     );
@@ -89,11 +101,13 @@ fn fields_of_a_service_arrive() {
         { "name": "ORDERS_URL", "value": "http://$(ORDERS_HOST):$(ORDERS_PORT)" },
     ]);
     assert!(env.windows(4).any(|four| json!(four) == orders), "{env:?}");
-    let ports =
-        json!([{ "name": "main", "port": 3000, "targetPort": "main", "appProtocol": "http" }, { "name": "admin", "port": 9090, "targetPort": "admin" }]);
+    let ports = json!([{ "name": "main", "port": 3000, "targetPort": "main", "appProtocol": "http" }, { "name": "admin", "port": 9090, "targetPort": "admin" }]);
     compare(object(&objects, "Service", "--web"), &[("/spec/ports", ports)]);
     let mailer = &object(&objects, "Deployment", "--mailer")["spec"]["template"]["spec"]["containers"][0];
-    compare(mailer, &[("/readinessProbe", Value::Null), ("/startupProbe", Value::Null), ("/ports/0/containerPort", json!(8080))]);
+    compare(
+        mailer,
+        &[("/readinessProbe", Value::Null), ("/startupProbe", Value::Null), ("/ports/0/containerPort", json!(8080))],
+    );
 }
 
 #[test]
@@ -101,13 +115,19 @@ fn fields_of_components_arrive() {
     let objects = objects(&[]);
     compare(
         object(&objects, "Service", "-gateway"),
-        &[("/spec/type", json!("LoadBalancer")), ("/metadata/annotations/service.beta.kubernetes.io~1aws-load-balancer-type", json!("nlb"))],
+        &[
+            ("/spec/type", json!("LoadBalancer")),
+            ("/metadata/annotations/service.beta.kubernetes.io~1aws-load-balancer-type", json!("nlb")),
+        ],
     );
     compare(
         object(&objects, "Deployment", "-gateway"),
         &[
             ("/spec/replicas", json!(20)),
-            ("/spec/template/spec/containers/0/image", json!("envoyproxy/envoy@sha256:0f6d1c4a3b7e5f8d9c2b1a0e4d3c6b5a8f7e9d0c1b2a3f4e5d6c7b8a9f0e1d2c")),
+            (
+                "/spec/template/spec/containers/0/image",
+                json!("envoyproxy/envoy@sha256:0f6d1c4a3b7e5f8d9c2b1a0e4d3c6b5a8f7e9d0c1b2a3f4e5d6c7b8a9f0e1d2c"),
+            ),
             ("/spec/template/spec/containers/0/resources", json!({ "requests": { "cpu": "1", "memory": "1Gi" } })),
             ("/spec/template/spec/containers/0/livenessProbe/httpGet", json!({ "path": "/ready", "port": 9902 })),
             ("/spec/template/metadata/annotations/traffic.sidecar.istio.io~1excludeInboundPorts", json!("9902,9903")),
@@ -125,14 +145,22 @@ fn fields_of_components_arrive() {
         ],
     );
     let claim = objects.iter().find(|o| o["kind"] == "PersistentVolumeClaim").unwrap();
-    compare(claim, &[("/spec/resources/requests/storage", json!("20Gi")), ("/spec/storageClassName", json!("fast.ssd-1"))]);
+    compare(
+        claim,
+        &[("/spec/resources/requests/storage", json!("20Gi")), ("/spec/storageClassName", json!("fast.ssd-1"))],
+    );
     // Two of them would work against each other, and the image is one that we choose, so it comes from the mirror.
     let provisioner = object(&objects, "Deployment", "-provisioner");
     compare(provisioner, &[("/spec/strategy/type", json!("Recreate"))]);
     let image = provisioner["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap();
     assert!(image.starts_with("registry.corp.example:5000/mirror/microapp-dev/microapp:"), "{image}");
     let plan = file(&objects, "-provisioner", "plan.json");
-    let logins: Vec<_> = plan["provisions"][0]["logins"].as_array().unwrap().iter().map(|l| (&l["service"], &l["database"], &l["readOnly"])).collect();
+    let logins: Vec<_> = plan["provisions"][0]["logins"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| (&l["service"], &l["database"], &l["readOnly"]))
+        .collect();
     assert_eq!(json!(logins), json!([["orders", "my_orders", true], ["mailer", "my_orders", false]]));
 }
 
@@ -147,7 +175,10 @@ fn every_container_that_is_added_has_the_resources_of_agents() {
         .flat_map(|pod| {
             let containers = list(pod, "containers");
             let beside = containers.iter().enumerate().filter(|(index, container)| *index > 0 || ours(container));
-            list(pod, "initContainers").into_iter().chain(beside.map(|(_, container)| container.clone())).collect::<Vec<_>>()
+            list(pod, "initContainers")
+                .into_iter()
+                .chain(beside.map(|(_, container)| container.clone()))
+                .collect::<Vec<_>>()
         })
         .collect();
     let names: Vec<_> = added.iter().filter_map(|container| container["name"].as_str()).collect();
@@ -163,7 +194,10 @@ fn the_agent_of_the_gateway_is_told_which_configuration_is_its_own() {
     let objects = objects(&[]);
     let template = &object(&objects, "Deployment", "-gateway")["spec"]["template"];
     let data = &object(&objects, "ConfigMap", "-gateway")["data"];
-    let digest = microapp::kit::agents::configuration_digest(data["plan.json"].as_str().unwrap(), data["envoy.json"].as_str().unwrap());
+    let digest = microapp::kit::agents::configuration_digest(
+        data["plan.json"].as_str().unwrap(),
+        data["envoy.json"].as_str().unwrap(),
+    );
     compare(template, &[("/spec/initContainers/0/args", json!(["agent", "discover", "--configuration", digest]))]);
 }
 
@@ -199,7 +233,11 @@ fn fields_of_routes_arrive_and_strangers_are_kept_out() {
             ("/routes/3/match", json!({ "prefix": "/" })),
         ],
     );
-    assert_eq!(host("*.example.org")["routes"].as_array().unwrap().len(), 2, "only the route that is for all hosts, and the refusal");
+    assert_eq!(
+        host("*.example.org")["routes"].as_array().unwrap().len(),
+        2,
+        "only the route that is for all hosts, and the refusal"
+    );
     let plan = file(&objects, "-gateway", "plan.json");
     let deployment = object(&objects, "Deployment", "-gateway");
     let hook = ("/spec/template/spec/containers/0/lifecycle/preStop/httpGet/path", plan["drainPath"].clone());
@@ -212,7 +250,10 @@ fn fields_of_routes_arrive_and_strangers_are_kept_out() {
 
 #[test]
 fn one_part_is_rendered_alone() {
-    let parts: Vec<String> = objects(&["--part", "service/cache"]).iter().map(|o| format!("{}{}", o["kind"], o["metadata"]["name"])).collect();
+    let parts: Vec<String> = objects(&["--part", "service/cache"])
+        .iter()
+        .map(|o| format!("{}{}", o["kind"], o["metadata"]["name"]))
+        .collect();
     assert!(parts.len() == 4 && parts.iter().all(|id| id.contains("--cache")), "{parts:?}");
     let (code, out, err) = render(&["-f", FULL, "--part", "broker"]);
     assert_eq!((code, out.as_str()), (2, ""));

@@ -41,7 +41,11 @@ fn bounded(test: &str) {
     let script = format!("ulimit -v {MEMORY} && exec \"$0\" --ignored --exact --nocapture {test}");
     let output = Command::new("sh").args(["-c", &script]).arg(std::env::current_exe().unwrap()).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.contains("1 passed"), "{}", said.chars().rev().take(4000).collect::<Vec<_>>().iter().rev().collect::<String>());
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{}",
+        said.chars().rev().take(4000).collect::<Vec<_>>().iter().rev().collect::<String>()
+    );
 }
 
 /// Ends the process when one input takes too long, for nobody else could.
@@ -54,7 +58,9 @@ impl Watch {
         std::thread::spawn(move || {
             loop {
                 std::thread::sleep(Duration::from_millis(200));
-                if let Some((_, what)) = watched.lock().unwrap().as_ref().filter(|(since, _)| since.elapsed() > PATIENCE) {
+                if let Some((_, what)) =
+                    watched.lock().unwrap().as_ref().filter(|(since, _)| since.elapsed() > PATIENCE)
+                {
                     eprintln!("does not end: {what}");
                     std::process::exit(3);
                 }
@@ -112,8 +118,11 @@ fn repeated() {
 /// Manifests, which mutants are made of.
 fn corpus() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["tests/accepted", "tests/rejected", "manifests/samples"].iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
-    let mut corpus: Vec<(std::path::PathBuf, Vec<u8>)> = files.map(|f| f.unwrap().path()).map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    let files = ["tests/accepted", "tests/rejected", "manifests/samples"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
+    let mut corpus: Vec<(std::path::PathBuf, Vec<u8>)> =
+        files.map(|f| f.unwrap().path()).map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
     corpus.sort();
     corpus.into_iter().map(|(_, bytes)| bytes).collect()
 }
@@ -128,7 +137,8 @@ fn mutants() {
     for seed in first.. {
         let mutant = mutant(&corpus, &mut StdRng::seed_from_u64(seed));
         let what = format!("MICROAPP_SEED={seed}, {} bytes: {:.2000?}", mutant.len(), String::from_utf8_lossy(&mutant));
-        let judged = watch.over(what, || std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(&checker, &mutant))));
+        let judged =
+            watch.over(what, || std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(&checker, &mutant))));
         assert!(judged.is_ok(), "MICROAPP_SEED={seed}: {:?}", String::from_utf8_lossy(&mutant));
         if begin.elapsed() > budget {
             println!("{} mutants, from MICROAPP_SEED={first} on", seed - first + 1);

@@ -43,7 +43,10 @@ fn each_mistake_is_found_offline_and_nothing_else() {
     let checker = Checker::new().unwrap();
     let files = manifests("rejected");
     assert!(files.len() >= 240, "{}", files.len());
-    let wrong: Vec<String> = files.iter().filter_map(|file| unexpected(&checker, file).map(|found| format!("{}: {found:#?}", name(file)))).collect();
+    let wrong: Vec<String> = files
+        .iter()
+        .filter_map(|file| unexpected(&checker, file).map(|found| format!("{}: {found:#?}", name(file))))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -80,7 +83,12 @@ async fn the_api_server_says_the_same() {
     for file in manifests("rejected").into_iter().chain(manifests("accepted")) {
         let app = value(&file);
         let (_, offline) = checker.judge(&app);
-        assert_eq!(promised(&file, "server") == ["accepts"] || file.parent().unwrap().ends_with("accepted"), offline.is_empty(), "{}", name(&file));
+        assert_eq!(
+            promised(&file, "server") == ["accepts"] || file.parent().unwrap().ends_with("accepted"),
+            offline.is_empty(),
+            "{}",
+            name(&file)
+        );
         let online = ask(&client, &app).await;
         if let Err(difference) = compare(&offline, online.as_ref()) {
             differences.push(format!("{}: {difference}\n  offline: {offline:?}\n  online: {online:?}", name(&file)));
@@ -92,13 +100,16 @@ async fn the_api_server_says_the_same() {
 /// As much as the bounds allow, with the longest texts, so that no sound application is refused because judging it costs too much.
 fn largest() -> Value {
     let name = |prefix: &str, n: usize| format!("{prefix}{n:0>width$}", width = 24 - prefix.len());
-    let hosts: Vec<String> = (0..16).map(|n| format!("{}.{n}.example.com", vec!["a".repeat(60); 3].join("."))).collect();
+    let hosts: Vec<String> =
+        (0..16).map(|n| format!("{}.{n}.example.com", vec!["a".repeat(60); 3].join("."))).collect();
     let image = format!("{}:{}@sha512:{}", "a".repeat(247), "1".repeat(128), "f".repeat(128));
     let service = |n: usize| {
-        let routes: Vec<Value> = (0..16).map(|r| json!({ "path": format!("/{n:0>100}/{r:0>98}"), "hosts": [hosts[r]] })).collect();
+        let routes: Vec<Value> =
+            (0..16).map(|r| json!({ "path": format!("/{n:0>100}/{r:0>98}"), "hosts": [hosts[r]] })).collect();
         let calls: Vec<Value> = (1..=20).map(|c| json!({ "service": name("service", (n + c) % 50) })).collect();
         let ports: Vec<Value> = (0..8).map(|p| json!({ "name": format!("p{p:0>14}"), "port": 9000 + p })).collect();
-        let env: Vec<Value> = (0..100).map(|e| json!({ "name": format!("E{e:0>60}"), "value": "x".repeat(20) })).collect();
+        let env: Vec<Value> =
+            (0..100).map(|e| json!({ "name": format!("E{e:0>60}"), "value": "x".repeat(20) })).collect();
         let uses = json!([{ "component": "Database", "databaseName": name("database", n) }]);
         json!({ "name": name("service", n), "image": image.clone(), "routes": routes, "calls": calls, "ports": ports, "env": env, "uses": uses })
     };
@@ -140,7 +151,12 @@ async fn the_api_server_says_the_same_of_mutants() {
             differences.push(format!("{difference}: {app}\n  offline: {offline:?}\n  online: {online:?}"));
         }
     }
-    assert!(differences.is_empty(), "{} of {mutants} mutants with MICROAPP_SEED={seed}, the first of them:\n{}", differences.len(), differences[0]);
+    assert!(
+        differences.is_empty(),
+        "{} of {mutants} mutants with MICROAPP_SEED={seed}, the first of them:\n{}",
+        differences.len(),
+        differences[0]
+    );
 }
 
 /// Changes one node somewhere below.

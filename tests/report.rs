@@ -23,7 +23,9 @@ fn application(change: impl FnOnce(&mut Value)) -> MicroserviceApp {
 }
 
 fn put(observed: &mut Observed, kind: &'static str, name: &str, facts: Facts) {
-    observed.records.insert(Id { kind, name: name.into() }, Record { uid: "0b8f4a5e".into(), facts, ..Default::default() });
+    observed
+        .records
+        .insert(Id { kind, name: name.into() }, Record { uid: "0b8f4a5e".into(), facts, ..Default::default() });
 }
 
 /// The anchor is there, and the provisioner runs.
@@ -35,7 +37,12 @@ fn observed() -> Observed {
         "shop-database-data",
         Facts::Anchor(Anchor { engine: "PostgreSQL".into(), id: "0b8f4a5e".into(), ..Default::default() }),
     );
-    put(&mut observed, "Deployment", "shop-provisioner", Facts::Workload(Workload { replicas: 1, ready: 1, observed: true, ..Default::default() }));
+    put(
+        &mut observed,
+        "Deployment",
+        "shop-provisioner",
+        Facts::Workload(Workload { replicas: 1, ready: 1, observed: true, ..Default::default() }),
+    );
     observed
 }
 
@@ -49,9 +56,15 @@ fn status(app: &MicroserviceApp, observed: &Observed) -> Status {
 fn told(app: &MicroserviceApp, observed: &mut Observed, proof: Proof) {
     let settings = Settings::default();
     let objects = App::resolve(app, observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
-    let plan = objects.iter().find(|o| o.id().to_string() == "ConfigMap/shop-provisioner").unwrap().body["data"]["plan.json"].clone();
+    let plan =
+        objects.iter().find(|o| o.id().to_string() == "ConfigMap/shop-provisioner").unwrap().body["data"]["plan.json"]
+            .clone();
     let proof = Proof { service: "orders".into(), component: "database".into(), ..proof };
-    observed.report = Some(Report { plan: digest::of_bytes(plan.as_str().unwrap().as_bytes()), proofs: vec![proof], ..Default::default() });
+    observed.report = Some(Report {
+        plan: digest::of_bytes(plan.as_str().unwrap().as_bytes()),
+        proofs: vec![proof],
+        ..Default::default()
+    });
 }
 
 #[test]
@@ -93,29 +106,47 @@ fn a_binding_is_believed_only_while_somebody_tries_it() {
     told(&app, &mut observed, Proof { reason: "ServerUnreachable".into(), ..Default::default() });
     assert_eq!(bound(&observed), is("Unknown", "ServerUnreachable"));
     told(&app, &mut observed, Proof { proved: true, reason: "LoggedIn".into(), ..Default::default() });
-    put(&mut observed, "Deployment", "shop-provisioner", Facts::Workload(Workload { replicas: 1, ..Default::default() }));
-    assert_eq!(bound(&observed), is("Unknown", "ProvisionerSilent"), "an old report of a provisioner that does not run");
+    put(
+        &mut observed,
+        "Deployment",
+        "shop-provisioner",
+        Facts::Workload(Workload { replicas: 1, ..Default::default() }),
+    );
+    assert_eq!(
+        bound(&observed),
+        is("Unknown", "ProvisionerSilent"),
+        "an old report of a provisioner that does not run"
+    );
 }
 
 #[test]
 fn variables_that_people_replace_are_named() {
-    let app = application(|app| app["spec"]["services"][0]["env"] = json!([{ "name": "DATABASE_URL", "value": "x" }, { "name": "DATABASES", "value": "y" }]));
+    let app = application(|app| {
+        app["spec"]["services"][0]["env"] =
+            json!([{ "name": "DATABASE_URL", "value": "x" }, { "name": "DATABASES", "value": "y" }])
+    });
     let binding = status(&app, &observed()).bindings.remove(0);
-    assert_eq!((binding.reason.as_str(), binding.message.as_deref()), ("Overridden", Some("`env` of the service replaces DATABASE_URL")));
+    assert_eq!(
+        (binding.reason.as_str(), binding.message.as_deref()),
+        ("Overridden", Some("`env` of the service replaces DATABASE_URL"))
+    );
 }
 
 #[test]
 fn what_a_forged_report_calls_a_digest_is_not_kept() {
     let app = application(|app| {
-        app["spec"]["services"][0]["env"] = json!([{ "name": "KEY", "valueFrom": { "secretKeyRef": { "name": "stripe", "key": "apiKey" } } }]);
+        app["spec"]["services"][0]["env"] =
+            json!([{ "name": "KEY", "valueFrom": { "secretKeyRef": { "name": "stripe", "key": "apiKey" } } }]);
     });
     let seen = |digest: &str| {
         let mut observed = observed();
         told(&app, &mut observed, Proof::default());
         let digests = [("stripe/apiKey".to_owned(), digest.to_owned())].into();
-        observed.report.as_mut().unwrap().secrets = Some(SecretDigests { key: "k".into(), digests, ..Default::default() });
+        observed.report.as_mut().unwrap().secrets =
+            Some(SecretDigests { key: "k".into(), digests, ..Default::default() });
         let settings = Settings::default();
-        let objects = App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+        let objects =
+            App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
         let orders = objects.into_iter().find(|o| o.id().to_string() == "Deployment/shop--orders").unwrap();
         orders.body["metadata"]["annotations"]["microapp.dev/secrets"].as_str().unwrap().to_owned()
     };
@@ -127,7 +158,8 @@ fn what_a_forged_report_calls_a_digest_is_not_kept() {
 /// Every workload is there and serves, and so does the address of a load balancer if there is one.
 fn serving(app: &MicroserviceApp) -> Observed {
     let mut observed = observed();
-    let objects = App::resolve(app, &observed, &Settings::default()).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+    let objects =
+        App::resolve(app, &observed, &Settings::default()).unwrap_or_else(|problems| panic!("{problems:?}")).build();
     for object in objects.iter().filter(|o| ["Deployment", "StatefulSet"].contains(&o.kind.kind)) {
         put(&mut observed, object.kind.kind, &object.name, Facts::Workload(whole()));
     }
@@ -139,7 +171,9 @@ fn whole() -> Workload {
 }
 
 fn without_database() -> MicroserviceApp {
-    application(|app| app["spec"] = json!({ "services": [{ "name": "orders", "image": "example.com/orders:1" }], "gateway": {} }))
+    application(|app| {
+        app["spec"] = json!({ "services": [{ "name": "orders", "image": "example.com/orders:1" }], "gateway": {} })
+    })
 }
 
 fn ready(status: &Status) -> (&str, &str, &str) {
@@ -154,14 +188,26 @@ fn a_paused_application_with_anything_to_do_is_not_ready() {
     let (observed, settings) = (serving(&app), Settings::default());
     let told = |pending: &[(&'static str, &str)]| {
         let pending = pending.iter().map(|(kind, name)| Id { kind, name: (*name).into() }).collect();
-        let status = report::report(&App::resolve(&app, &observed, &settings).ok().unwrap(), &Applied { pending, ..Default::default() }, &settings);
+        let status = report::report(
+            &App::resolve(&app, &observed, &settings).ok().unwrap(),
+            &Applied { pending, ..Default::default() },
+            &settings,
+        );
         let (status, reason, message) = ready(&status);
         format!("{status} {reason} {message}")
     };
     assert!(told(&[]).starts_with("True Paused"), "{}", told(&[]));
-    for (kind, name) in [("Service", "shop-gateway"), ("ConfigMap", "shop-gateway"), ("Role", "shop-gateway"), ("Deployment", "shop--orders")] {
+    for (kind, name) in [
+        ("Service", "shop-gateway"),
+        ("ConfigMap", "shop-gateway"),
+        ("Role", "shop-gateway"),
+        ("Deployment", "shop--orders"),
+    ] {
         let told = told(&[(kind, name)]);
-        assert!(told.starts_with("False Paused") && told.contains(&format!("{kind}/{name} is not as wished")), "{told}");
+        assert!(
+            told.starts_with("False Paused") && told.contains(&format!("{kind}/{name} is not as wished")),
+            "{told}"
+        );
     }
 }
 
@@ -174,7 +220,12 @@ fn a_load_balancer_without_an_address_is_waited_for() {
     let (is, reason, message) = ready(&waiting);
     assert_eq!((is, reason), ("False", "WaitingForAddress"));
     assert!(message.contains("shop-gateway has no address yet"), "{message}");
-    put(&mut observed, "Service", "shop-gateway", Facts::Service(Service { ingress: Some("192.0.2.1".into()), ..Default::default() }));
+    put(
+        &mut observed,
+        "Service",
+        "shop-gateway",
+        Facts::Service(Service { ingress: Some("192.0.2.1".into()), ..Default::default() }),
+    );
     assert_eq!(ready(&status(&app, &observed)).0, "True");
 }
 
@@ -202,8 +253,13 @@ fn what_keeps_pods_from_being_made_is_told() {
         put(&mut observed, kind, name, Facts::Workload(live));
         status(&app, &observed).parts.into_iter().find(|p| p.name == "service/orders").unwrap().message.unwrap()
     };
-    let refused = message("Deployment", "shop--orders", Workload { failure: Some("exceeded quota: cpu".into()), ..none.clone() });
-    assert!(refused.ends_with("0/1 pods ready, 0/1 of the newest revision: no further pod can be made: exceeded quota: cpu"), "{refused}");
+    let refused =
+        message("Deployment", "shop--orders", Workload { failure: Some("exceeded quota: cpu".into()), ..none.clone() });
+    assert!(
+        refused
+            .ends_with("0/1 pods ready, 0/1 of the newest revision: no further pod can be made: exceeded quota: cpu"),
+        "{refused}"
+    );
     let paused = message("Deployment", "shop--orders", Workload { paused: true, ready: 1, current: 1, ..none.clone() });
     assert!(paused.ends_with("`kubectl -n acme rollout resume deployment shop--orders` lets it go on"), "{paused}");
     let app = application(|_| ());
@@ -220,14 +276,20 @@ fn a_dependency_of_which_no_pod_is_wanted_is_there() {
         service.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         service
     };
-    let services = json!([service("a", json!({ "replicas": 0 })), service("b", json!({ "calls": [{ "service": "a", "start": "After" }] }))]);
+    let services = json!([
+        service("a", json!({ "replicas": 0 })),
+        service("b", json!({ "calls": [{ "service": "a", "start": "After" }] }))
+    ]);
     let app = application(|app| app["spec"] = json!({ "services": services }));
     let mut observed = Observed::default();
     let mut waiting = |live: Workload| {
         put(&mut observed, "Deployment", "shop--a", Facts::Workload(live));
         status(&app, &observed).parts.into_iter().find(|p| p.name == "service/b").unwrap().waiting_for
     };
-    assert_eq!(waiting(Workload { replicas: 1, observed: true, ..Default::default() }), ["service/a: it is not ready yet"]);
+    assert_eq!(
+        waiting(Workload { replicas: 1, observed: true, ..Default::default() }),
+        ["service/a: it is not ready yet"]
+    );
     assert_eq!(waiting(Workload { observed: true, ..Default::default() }), [""; 0]);
 }
 
@@ -236,7 +298,9 @@ fn messages_have_a_bound() {
     let app = application(|_| ());
     let mut observed = observed();
     told(&app, &mut observed, Proof { reason: "LoginRefused".into(), message: "é".repeat(5000), ..Default::default() });
-    let problems: Vec<Problem> = (0..100).map(|n| Problem::new(format!("spec.services[{n}].name"), "RouteConflict", "a long sentence")).collect();
+    let problems: Vec<Problem> = (0..100)
+        .map(|n| Problem::new(format!("spec.services[{n}].name"), "RouteConflict", "a long sentence"))
+        .collect();
     let refused = report::refusal(&app, &problems, &observed, &Settings::default());
     for status in [status(&app, &observed), refused].map(Status::bounded) {
         let bindings = status.bindings.iter().filter_map(|b| b.message.as_ref());
@@ -248,9 +312,17 @@ fn messages_have_a_bound() {
 #[test]
 fn a_new_wish_and_what_breaks_are_told_once() {
     let part = |ready: &str, reason: &str| json!({ "name": "database", "kind": "Component", "ready": ready, "reason": reason, "message": "0/1" });
-    let status = |generation: i64, part: Value| serde_json::from_value::<Status>(json!({ "observedGeneration": generation, "parts": [part] })).unwrap();
-    let told = |before: &Status, after: &Status| events(before, after, &Applied::default()).into_iter().map(|e| (e.reason, e.warning)).collect::<Vec<_>>();
-    let (well, broken, rolling) = (status(3, part("True", "Ready")), status(3, part("False", "Unavailable")), status(3, part("False", "Progressing")));
+    let status = |generation: i64, part: Value| {
+        serde_json::from_value::<Status>(json!({ "observedGeneration": generation, "parts": [part] })).unwrap()
+    };
+    let told = |before: &Status, after: &Status| {
+        events(before, after, &Applied::default()).into_iter().map(|e| (e.reason, e.warning)).collect::<Vec<_>>()
+    };
+    let (well, broken, rolling) = (
+        status(3, part("True", "Ready")),
+        status(3, part("False", "Unavailable")),
+        status(3, part("False", "Progressing")),
+    );
     assert_eq!(told(&status(2, part("True", "Ready")), &well), [("SpecAccepted".to_owned(), false)]);
     assert_eq!(told(&well, &broken), [("ComponentUnavailable".to_owned(), true)]);
     assert_eq!(told(&well, &rolling), [], "what rolls is on its way");
@@ -279,7 +351,11 @@ fn only_the_login_in_use_and_only_by_one_gets_a_new_version() {
     assert_eq!(logins(&[&first], "SecretMissing", &first), std::slice::from_ref(&second));
     assert_eq!(logins(&[&first, &second], "SecretMissing", &first), [second], "an old report");
     assert_eq!(logins(&[&first], "SecretMissing", &name(998)), std::slice::from_ref(&first), "a forged one");
-    assert_eq!(logins(&[], "SecretMissing", &first), std::slice::from_ref(&first), "it was never made: somebody refuses it");
+    assert_eq!(
+        logins(&[], "SecretMissing", &first),
+        std::slice::from_ref(&first),
+        "it was never made: somebody refuses it"
+    );
     for reason in ["AdministratorMissing", "ServerUnreachable", "LoginRefused"] {
         assert_eq!(logins(&[&first], reason, &first), std::slice::from_ref(&first), "{reason}");
     }
@@ -289,18 +365,36 @@ fn only_the_login_in_use_and_only_by_one_gets_a_new_version() {
 fn said(database: Value, anchor: Option<Anchor>, claim: Option<Claim>) -> (Vec<&'static str>, Vec<&'static str>) {
     let app = application(|app| app["spec"]["database"] = database);
     let mut observed = Observed::default();
-    anchor.into_iter().for_each(|anchor| put(&mut observed, "ControllerRevision", "shop-database-data", Facts::Anchor(anchor)));
-    claim.into_iter().for_each(|claim| put(&mut observed, "PersistentVolumeClaim", "data-shop-database-0", Facts::Claim(claim)));
+    anchor
+        .into_iter()
+        .for_each(|anchor| put(&mut observed, "ControllerRevision", "shop-database-data", Facts::Anchor(anchor)));
+    claim
+        .into_iter()
+        .for_each(|claim| put(&mut observed, "PersistentVolumeClaim", "data-shop-database-0", Facts::Claim(claim)));
     let settings = Settings::default();
     let app = App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}"));
-    (app.blocked.iter().map(|(_, problem)| problem.reason).collect(), app.hints.iter().map(|problem| problem.reason).collect())
+    (
+        app.blocked.iter().map(|(_, problem)| problem.reason).collect(),
+        app.hints.iter().map(|problem| problem.reason).collect(),
+    )
 }
 
 #[test]
 fn what_is_asked_of_data_is_compared_with_what_is_there() {
-    let claim =
-        || Claim { bound: true, request: "2Gi".into(), class: Some("fast".into()), engine: "PostgreSQL".into(), major: "18".into(), ..Default::default() };
-    let anchor = || Anchor { engine: "PostgreSQL".into(), major: "18".into(), volumes: vec!["data-shop-database-0".into()], ..Default::default() };
+    let claim = || Claim {
+        bound: true,
+        request: "2Gi".into(),
+        class: Some("fast".into()),
+        engine: "PostgreSQL".into(),
+        major: "18".into(),
+        ..Default::default()
+    };
+    let anchor = || Anchor {
+        engine: "PostgreSQL".into(),
+        major: "18".into(),
+        volumes: vec!["data-shop-database-0".into()],
+        ..Default::default()
+    };
     let of = |class: &str, size: &str| json!({ "storage": { "className": class, "size": size } });
     let (well, blocked, hint) = ((vec![], vec![]), |reason| (vec![reason], vec![]), |reason| (vec![], vec![reason]));
     let rows = [
@@ -310,7 +404,12 @@ fn what_is_asked_of_data_is_compared_with_what_is_there() {
         (of("slow", "3Gi"), Some(anchor()), Some(claim()), hint("VolumeKeepsItsClass")),
         (of("fast", "2Gi"), Some(anchor()), Some(Claim { deleting: true, ..claim() }), hint("VolumeBeingDeleted")),
         (json!({ "version": 17 }), Some(anchor()), Some(claim()), blocked("VolumeOfAnotherEngine")),
-        (json!({}), Some(anchor()), Some(Claim { engine: "MySQL".into(), ..claim() }), blocked("VolumeOfAnotherEngine")),
+        (
+            json!({}),
+            Some(anchor()),
+            Some(Claim { engine: "MySQL".into(), ..claim() }),
+            blocked("VolumeOfAnotherEngine"),
+        ),
         (json!({}), Some(Anchor { engine: "MySQL".into(), ..anchor() }), None, blocked("VolumeOfAnotherEngine")),
         (json!({}), Some(anchor()), None, blocked("VolumeLost")),
         (json!({}), Some(anchor()), Some(Claim { bound: false, lost: true, ..claim() }), blocked("VolumeLost")),
@@ -320,7 +419,12 @@ fn what_is_asked_of_data_is_compared_with_what_is_there() {
         (json!({}), Some(Anchor { app: Some("u".into()), ..anchor() }), Some(claim()), well.clone()),
         (json!({}), None, Some(Claim { deleting: true, ..claim() }), blocked("DataBeingDeleted")),
         (json!({}), None, Some(Claim { anchor: Some("gone".into()), ..claim() }), blocked("DataBeingDeleted")),
-        (json!({}), Some(anchor()), Some(Claim { anchor: Some("gone".into()), ..claim() }), blocked("DataBeingDeleted")),
+        (
+            json!({}),
+            Some(anchor()),
+            Some(Claim { anchor: Some("gone".into()), ..claim() }),
+            blocked("DataBeingDeleted"),
+        ),
         (json!({}), Some(anchor()), Some(Claim { anchor: Some("0b8f4a5e".into()), ..claim() }), well.clone()),
         (json!({}), None, Some(claim()), well.clone()),
         (json!({}), None, Some(Claim { engine: String::new(), major: String::new(), ..claim() }), well.clone()),
@@ -338,7 +442,10 @@ fn what_is_asked_of_data_is_compared_with_what_is_there() {
     ] {
         assert_eq!(said(of("slow", "2Gi"), anchor, Some(claim)), wanted);
     }
-    assert_eq!(said(with_size(json!({})), first(), Some(Claim { class_is_ours: true, ..waiting.clone() })), blocked("VolumeOfAnotherClass"));
+    assert_eq!(
+        said(with_size(json!({})), first(), Some(Claim { class_is_ours: true, ..waiting.clone() })),
+        blocked("VolumeOfAnotherClass")
+    );
     assert_eq!(said(with_size(json!({ "version": 17 })), first(), Some(waiting)), well, "nobody wrote to it");
 }
 

@@ -36,7 +36,12 @@ fn same(file: &Path, ending: &str, seen: &str) -> anyhow::Result<()> {
 fn trees_are_as_they_were() -> anyhow::Result<()> {
     for (file, app) in cases()? {
         let style = Style { colour: false, width: Some(100) };
-        let frame = tree::Frame { app: &app, now: "2026-11-23T12:30:00+00:00[UTC]".parse()?, program: "kubectl microapp", style };
+        let frame = tree::Frame {
+            app: &app,
+            now: "2026-11-23T12:30:00+00:00[UTC]".parse()?,
+            program: "kubectl microapp",
+            style,
+        };
         same(&file, "tree.txt", &tree::tree(&frame))?;
     }
     Ok(())
@@ -66,13 +71,21 @@ fn pictures_are_as_they_were() -> anyhow::Result<()> {
 fn colour_changes_nothing_but_colour() -> anyhow::Result<()> {
     for (file, app) in cases()? {
         let draw = |colour| -> anyhow::Result<String> {
-            let frame = tree::Frame { app: &app, now: "2026-11-23T12:30:00+00:00[UTC]".parse()?, program: "microapp", style: Style { colour, width: None } };
+            let frame = tree::Frame {
+                app: &app,
+                now: "2026-11-23T12:30:00+00:00[UTC]".parse()?,
+                program: "microapp",
+                style: Style { colour, width: None },
+            };
             Ok(tree::tree(&frame))
         };
         let coloured = draw(true)?;
         assert!(coloured.contains("\x1b["), "{}", file.display());
-        let bare: String =
-            coloured.split("\x1b[").enumerate().map(|(i, text)| if i == 0 { text } else { text.split_once('m').map_or("", |(_, rest)| rest) }).collect();
+        let bare: String = coloured
+            .split("\x1b[")
+            .enumerate()
+            .map(|(i, text)| if i == 0 { text } else { text.split_once('m').map_or("", |(_, rest)| rest) })
+            .collect();
         assert_eq!(bare, draw(false)?);
     }
     Ok(())

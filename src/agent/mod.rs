@@ -66,7 +66,9 @@ pub async fn run(agent: Agent, shutdown: impl Future<Output = ()>) -> Result<(),
 /// An error with what is behind it: libraries often say only "cannot connect", and the reason below.
 fn whole(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.map(ToString::to_string).fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+    causes
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// The plan and the digest of its bytes. A plan that changes comes with a new pod, so it is read once.

@@ -35,7 +35,8 @@ impl Readiness {
 
 /// Answers until the process ends.
 pub async fn serve(listen: Option<SocketAddr>, readiness: Readiness, more: Router) -> Result<(), Error> {
-    let router = more.route("/livez", get(|| async { "ok" })).route("/readyz", get(async move || answer(readiness.holds())));
+    let router =
+        more.route("/livez", get(|| async { "ok" })).route("/readyz", get(async move || answer(readiness.holds())));
     let port = AGENT_PORT as u16;
     // The first that can be had: the one address of both families, or, where the kernel has no IPv6, all of IPv4.
     let anywhere = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
@@ -45,7 +46,11 @@ pub async fn serve(listen: Option<SocketAddr>, readiness: Readiness, more: Route
 }
 
 fn answer(ready: bool) -> (StatusCode, &'static str) {
-    if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready: no complete round is young enough") }
+    if ready {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: no complete round is young enough")
+    }
 }
 
 #[cfg(test)]

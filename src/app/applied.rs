@@ -45,7 +45,11 @@ impl Applied {
 
     /// Whether all that was to be done was done.
     pub fn is_well(&self) -> bool {
-        self.failed.is_none() && self.failing.is_empty() && self.conflicts.is_empty() && self.lost.is_empty() && self.refused.is_empty()
+        self.failed.is_none()
+            && self.failing.is_empty()
+            && self.conflicts.is_empty()
+            && self.lost.is_empty()
+            && self.refused.is_empty()
     }
 }
 

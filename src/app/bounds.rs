@@ -17,7 +17,9 @@ impl Status {
     /// The status as the API server takes it: texts at most as long, and lists at most as many, as the definition says, no control characters, and all of it
     /// small. What was cut is said in the message of `Ready`.
     pub fn bounded(self) -> Self {
-        let small = |status: &Self| serde_json::to_vec(&Self { inventory: None, ..status.clone() }).is_ok_and(|json| json.len() <= ROOM);
+        let small = |status: &Self| {
+            serde_json::to_vec(&Self { inventory: None, ..status.clone() }).is_ok_and(|json| json.len() <= ROOM)
+        };
         let mut fitting = fitted(&self, TEXTS[0]);
         for longest in &TEXTS[1..] {
             if small(&fitting) {
@@ -39,7 +41,13 @@ impl Status {
             observed_generation: self.observed_generation,
             last_transition_time: before.map_or(now, |c| c.last_transition_time.clone()),
         };
-        Self { observed_generation: self.observed_generation, operator_version: self.operator_version, conditions: vec![ready], ..Default::default() }.bounded()
+        Self {
+            observed_generation: self.observed_generation,
+            operator_version: self.operator_version,
+            conditions: vec![ready],
+            ..Default::default()
+        }
+        .bounded()
     }
 }
 
@@ -50,9 +58,18 @@ fn fitted(status: &Status, longest: u64) -> Status {
     cut(schema(), &mut json, longest, "", &mut cuts);
     let Ok(mut fitted) = serde_json::from_value::<Status>(json) else { return status.clone() };
     let ready = |all: &Condition| all.type_ == "Ready";
-    if let Some((whole, ready)) = status.conditions.iter().find(|c| ready(c)).zip(fitted.conditions.iter_mut().find(|c| ready(c))) {
-        let told = if cuts.is_empty() { String::new() } else { text::cut(&format!(". This report is cut: {}", cuts.join(", ")), 512) };
-        ready.message = format!("{}{told}", text::cut(&text::plain(&whole.message), (TEXTS[0] as usize).saturating_sub(told.len())));
+    if let Some((whole, ready)) =
+        status.conditions.iter().find(|c| ready(c)).zip(fitted.conditions.iter_mut().find(|c| ready(c)))
+    {
+        let told = if cuts.is_empty() {
+            String::new()
+        } else {
+            text::cut(&format!(". This report is cut: {}", cuts.join(", ")), 512)
+        };
+        ready.message = format!(
+            "{}{told}",
+            text::cut(&text::plain(&whole.message), (TEXTS[0] as usize).saturating_sub(told.len()))
+        );
     }
     fitted
 }
@@ -80,7 +97,9 @@ fn cut(schema: &Value, value: &mut Value, longest: u64, path: &str, cuts: &mut V
             } else {
                 longest * 8
             };
-            if let Some(most) = schema["maxItems"].as_u64().map(|most| most.min(fair) as usize).filter(|most| items.len() > *most) {
+            if let Some(most) =
+                schema["maxItems"].as_u64().map(|most| most.min(fair) as usize).filter(|most| items.len() > *most)
+            {
                 let told = format!("{most} of {} `{path}`", items.len());
                 cuts.extend(Some(told).filter(|told| !cuts.contains(told)));
                 items.truncate(most);
@@ -108,9 +127,20 @@ mod tests {
     /// Longer and more of everything than the definition allows.
     fn monster() -> Status {
         let long = |n: usize| format!("{n} \u{1b}[31m{}", "é".repeat(3000));
-        let part =
-            |n| PartStatus { name: long(n), kind: long(n), message: Some(long(n)), waiting_for: vec![long(n); 100], reason: long(n), ..Default::default() };
-        let binding = |n| BindingStatus { service: format!("s{n}"), name: "database".into(), message: Some(long(n)), ..Default::default() };
+        let part = |n| PartStatus {
+            name: long(n),
+            kind: long(n),
+            message: Some(long(n)),
+            waiting_for: vec![long(n); 100],
+            reason: long(n),
+            ..Default::default()
+        };
+        let binding = |n| BindingStatus {
+            service: format!("s{n}"),
+            name: "database".into(),
+            message: Some(long(n)),
+            ..Default::default()
+        };
         let time = || Time(jiff::Timestamp::UNIX_EPOCH);
         let condition = |n: usize| Condition {
             type_: if n == 0 { "Ready".into() } else { format!("C{n}") },
@@ -126,7 +156,9 @@ mod tests {
             bindings: (0..1000).map(binding).collect(),
             conditions: (0..30).map(condition).collect(),
             retained: (0..100).map(|n| Retained { anchor: long(n), since: Some(time()), purge: long(n) }).collect(),
-            inventory: Some(Inventory { entries: (0..5000).map(|n| Entry { id: long(n), h: long(n), ..Default::default() }).collect() }),
+            inventory: Some(Inventory {
+                entries: (0..5000).map(|n| Entry { id: long(n), h: long(n), ..Default::default() }).collect(),
+            }),
             ..Default::default()
         }
     }
@@ -141,7 +173,8 @@ mod tests {
         assert!(!found(&monster()).is_empty());
         let bounded = monster().bounded();
         assert_eq!(found(&bounded), []);
-        let ready = bounded.conditions.iter().find(|c| c.type_ == "Ready").map(|c| c.message.clone()).unwrap_or_default();
+        let ready =
+            bounded.conditions.iter().find(|c| c.type_ == "Ready").map(|c| c.message.clone()).unwrap_or_default();
         assert!(ready.contains("of 1000 `bindings`"), "{ready}");
         let text = serde_json::to_string(&Status { inventory: None, ..bounded.clone() }).unwrap_or_default();
         assert!(text.len() <= ROOM && !text.contains("\\u001b"), "{} bytes", text.len());
@@ -150,7 +183,10 @@ mod tests {
 
     #[test]
     fn a_refused_report_says_so_and_since_when() {
-        let (epoch, later) = (Time(jiff::Timestamp::UNIX_EPOCH), Time(jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(1)));
+        let (epoch, later) = (
+            Time(jiff::Timestamp::UNIX_EPOCH),
+            Time(jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(1)),
+        );
         let first = monster().refused(&Status::default(), &"x".repeat(5000), epoch.clone());
         assert_eq!(found(&first), []);
         let again = monster().refused(&first, &"x".repeat(5000), later);

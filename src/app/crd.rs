@@ -25,10 +25,13 @@ const FOREIGN: [&str; 2] = ["affinity", "tolerations"];
 pub fn definition() -> Result<CustomResourceDefinition, serde_json::Error> {
     let mut crd = serde_json::to_value(MicroserviceApp::crd())?;
     if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
-        schema["description"] = "A microservice application: your services and the components that they use, wired together and kept so.".into();
+        schema["description"] =
+            "A microservice application: your services and the components that they use, wired together and kept so."
+                .into();
         tidy(schema, false);
         // Only what is declared can be the path of a rule's error.
-        schema["properties"]["metadata"] = json!({ "type": "object", "properties": { "name": { "type": "string", "maxLength": 24 } } });
+        schema["properties"]["metadata"] =
+            json!({ "type": "object", "properties": { "name": { "type": "string", "maxLength": 24 } } });
         // A resource that nobody has looked at yet reads as "in progress" to every tool that knows kstatus.
         schema["properties"]["status"]["default"] = json!({ "observedGeneration": -1 });
     }
@@ -64,7 +67,8 @@ fn tidy(schema: &mut Value, foreign: bool) {
     if node.contains_key("x-kubernetes-int-or-string") {
         node.remove("anyOf"); // kube leaves two empty branches, which the API server refuses
     }
-    if node.contains_key("maximum") || node.get("format").and_then(Value::as_str).is_some_and(|f| f.starts_with("uint")) {
+    if node.contains_key("maximum") || node.get("format").and_then(Value::as_str).is_some_and(|f| f.starts_with("uint"))
+    {
         node.remove("format"); // the API server says of a number beyond its format no path, of one beyond its bounds the right one
     }
     if foreign {
@@ -124,8 +128,10 @@ fn judge(name: &str, field: &mut Value) {
 fn entry(list: &mut Value, (rule, text): (&str, &str), operators: &str) {
     let item = &mut list["items"];
     item["x-kubernetes-validations"] = json!([{ "rule": rule, "message": text }]);
-    let (operator, key) =
-        (json!({ "type": "string", "maxLength": 16, "pattern": operators }), json!({ "type": "string", "maxLength": 317, "pattern": label_key() }));
+    let (operator, key) = (
+        json!({ "type": "string", "maxLength": 16, "pattern": operators }),
+        json!({ "type": "string", "maxLength": 317, "pattern": label_key() }),
+    );
     (item["properties"]["operator"], item["properties"]["key"]) = (operator, key);
 }
 

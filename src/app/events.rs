@@ -15,18 +15,29 @@ pub struct Event {
 /// Events for what changed from one report to the next. A report that says the same gives none.
 pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> {
     let mut events = vec![];
-    let mut tell = |warning: bool, reason: &str, message: String| events.push(Event { warning, reason: reason.into(), message });
+    let mut tell =
+        |warning: bool, reason: &str, message: String| events.push(Event { warning, reason: reason.into(), message });
     let ready = |s: &Status| s.conditions.iter().find(|c| c.type_ == "Ready").cloned();
     if before.observed_generation != after.observed_generation {
-        tell(false, "SpecAccepted", format!("Generation {} is being made", after.observed_generation.unwrap_or_default()));
+        tell(
+            false,
+            "SpecAccepted",
+            format!("Generation {} is being made", after.observed_generation.unwrap_or_default()),
+        );
     }
     for part in &after.parts {
         let earlier = before.parts.iter().find(|p| p.name == part.name);
         let kind = if part.kind == "Service" { "Service" } else { "Component" };
         match (earlier.map(|p| p.ready.as_str()), part.ready.as_str()) {
             // What rolls or waits is on its way.
-            (Some("True"), "False") if !matches!(part.reason.as_str(), "Progressing" | "Waiting" | "WaitingForAddress") => {
-                tell(true, &format!("{kind}Unavailable"), format!("{}: {}", part.name, part.message.as_deref().unwrap_or(&part.reason)))
+            (Some("True"), "False")
+                if !matches!(part.reason.as_str(), "Progressing" | "Waiting" | "WaitingForAddress") =>
+            {
+                tell(
+                    true,
+                    &format!("{kind}Unavailable"),
+                    format!("{}: {}", part.name, part.message.as_deref().unwrap_or(&part.reason)),
+                )
             }
             (Some("False") | None, "True") => tell(false, &format!("{kind}Ready"), format!("{} is ready", part.name)),
             _ => {}

@@ -46,17 +46,23 @@ pub fn edges(app: &App<'_>, service: &Service) -> Vec<HoldingEdge> {
 /// What a service waits for, in words; empty: it may be created and rolled. Its own live pod template is the memory: edges that it carries hold no more.
 pub fn waits(app: &App<'_>, service: &Service) -> Vec<String> {
     let live = app.scope.observed.workload("Deployment", &app.scope.service(&service.name, ""));
-    let carried: Vec<&str> = live.and_then(|w| w.annotations.get(EDGES)).map(|list| list.split(',').collect()).unwrap_or_default();
+    let carried: Vec<&str> =
+        live.and_then(|w| w.annotations.get(EDGES)).map(|list| list.split(',').collect()).unwrap_or_default();
     let unproved = |edge: &HoldingEdge| match &edge.secret {
-        Some(secret) if proof(app, &service.name, &edge.to).is_none_or(|proof| !proof.proved || proof.secret != *secret) => {
+        Some(secret)
+            if proof(app, &service.name, &edge.to).is_none_or(|proof| !proof.proved || proof.secret != *secret) =>
+        {
             Some(format!("{}: the login of '{}' is not proved yet", edge.to, service.name))
         }
         _ => None,
     };
     let wait = |edge: &HoldingEdge| match edge.to.strip_prefix("service/") {
         _ if carried.contains(&edge.id.as_str()) => None,
-        Some(peer) => (!is_ready(app, "Deployment", &app.scope.service(peer, ""))).then(|| format!("{}: it is not ready yet", edge.to)),
-        None if !is_ready(app, "StatefulSet", &app.scope.component(&edge.to, "")) => Some(format!("{}: it is not ready yet", edge.to)),
+        Some(peer) => (!is_ready(app, "Deployment", &app.scope.service(peer, "")))
+            .then(|| format!("{}: it is not ready yet", edge.to)),
+        None if !is_ready(app, "StatefulSet", &app.scope.component(&edge.to, "")) => {
+            Some(format!("{}: it is not ready yet", edge.to))
+        }
         None => unproved(edge),
     };
     edges(app, service).iter().filter_map(wait).collect()
@@ -81,7 +87,9 @@ pub fn proof<'a>(app: &'a App<'_>, service: &str, component: &str) -> Option<&'a
 /// Whether the provisioner cannot read the administrator's Secret of a component, so that nothing inside its server can be made or repaired.
 pub fn administrator_missing(app: &App<'_>, component: &str, secret: &str) -> bool {
     let needed = |proof: &Proof| proof.component == component && proof.reason == ADMINISTRATOR_MISSING;
-    current_report(app).is_some_and(|report| report.missing.iter().any(|missing| missing == secret) || report.proofs.iter().any(needed))
+    current_report(app).is_some_and(|report| {
+        report.missing.iter().any(|missing| missing == secret) || report.proofs.iter().any(needed)
+    })
 }
 
 /// A login gets a new version when its Secret was lost. The live pod template names the one in use.
@@ -95,7 +103,11 @@ pub fn login_version(scope: &Scope<'_>, service: &str) -> u32 {
         .flat_map(|list| list.split(','))
         .filter_map(|edge| edge.strip_prefix("database="))
         .filter_map(version);
-    let of_it = |proof: &&Proof| proof.service == service && proof.component == Database::ROLE && proof.reason == SECRET_MISSING && !proof.proved;
-    let missing = |secret: &str| scope.observed.report.iter().flat_map(|report| &report.proofs).filter(of_it).any(|proof| proof.secret == secret);
+    let of_it = |proof: &&Proof| {
+        proof.service == service && proof.component == Database::ROLE && proof.reason == SECRET_MISSING && !proof.proved
+    };
+    let missing = |secret: &str| {
+        scope.observed.report.iter().flat_map(|report| &report.proofs).filter(of_it).any(|proof| proof.secret == secret)
+    };
     credentials::current(scope.observed, name, carried.max(), missing)
 }

@@ -40,7 +40,11 @@ fn edges_of(service: &Service) -> impl Iterator<Item = Edge<'_>> {
         let from = part.clone();
         move |used| Edge { from: from.clone(), to: role(used.component).into(), purpose: Purpose::Use(service, used) }
     });
-    let calls = service.calls.iter().map(move |call| Edge { from: part.clone(), to: services::part(&call.service), purpose: Purpose::Call(service, call) });
+    let calls = service.calls.iter().map(move |call| Edge {
+        from: part.clone(),
+        to: services::part(&call.service),
+        purpose: Purpose::Call(service, call),
+    });
     routes.chain(uses).chain(calls)
 }
 

@@ -21,12 +21,18 @@ fn conflicts_of(app: &App<'_>, index: usize, service: &Service) -> Vec<Problem> 
     }
     for (c, call) in service.calls.iter().enumerate() {
         let Some(binding) = app.peer(&call.service) else { continue };
-        if let Some((name, owner)) = names(&binding).find_map(|name| owners.get(&name).cloned().map(|owner| (name, owner))) {
+        if let Some((name, owner)) =
+            names(&binding).find_map(|name| owners.get(&name).cloned().map(|owner| (name, owner)))
+        {
             let message = format!(
                 "calling '{}' gives '{}' the name {name}, which {owner} gives it, too; rename the service '{}'",
                 call.service, service.name, call.service
             );
-            problems.push(Problem::new(format!("spec.services[{index}].calls[{c}].service"), "VariableConflict", message));
+            problems.push(Problem::new(
+                format!("spec.services[{index}].calls[{c}].service"),
+                "VariableConflict",
+                message,
+            ));
         }
         owners.extend(names(&binding).map(|name| (name, format!("the call of '{}'", call.service))));
     }
@@ -61,7 +67,9 @@ mod tests {
         assert_eq!(found("uses", &["orders", "database"]), at(1));
         assert_eq!(found("uses", &["database-jdbc"]), at(0));
         assert_eq!(found("uses", &["database-r2dbc", "orders"]), at(0));
-        for sound in [["database", "database-jdbc"], ["order", "order-host"], ["cache", "auth"], ["port", "service-binding"]] {
+        for sound in
+            [["database", "database-jdbc"], ["order", "order-host"], ["cache", "auth"], ["port", "service-binding"]]
+        {
             assert_eq!(found("", &sound), []);
         }
         assert_eq!(found("uses", &["database-name", "database-host", "data"]), []);

@@ -29,9 +29,25 @@ pub fn parts(app: &App<'_>) -> Vec<Part> {
         let (kind, port) = match role {
             Gateway::ROLE => ("Deployment", 80),
             Database::ROLE => ("StatefulSet", 5432),
-            _ => return Part { name: role.into(), kind: "Component", engine, workload: None, address: None, waits: vec![] },
+            _ => {
+                return Part {
+                    name: role.into(),
+                    kind: "Component",
+                    engine,
+                    workload: None,
+                    address: None,
+                    waits: vec![],
+                };
+            }
         };
-        Part { name: role.into(), kind: "Component", engine, address: Some(format!("{name}:{port}")), workload: Some(Id { kind, name }), waits: vec![] }
+        Part {
+            name: role.into(),
+            kind: "Component",
+            engine,
+            address: Some(format!("{name}:{port}")),
+            workload: Some(Id { kind, name }),
+            waits: vec![],
+        }
     };
     let provisioner = app.plan().map(|_| Part {
         name: provisioner::ROLE.into(),
@@ -52,7 +68,12 @@ pub fn parts(app: &App<'_>) -> Vec<Part> {
             waits: gates::waits(app, service),
         }
     };
-    app.components().into_iter().map(component).chain(provisioner).chain(app.spec().services.iter().map(service)).collect()
+    app.components()
+        .into_iter()
+        .map(component)
+        .chain(provisioner)
+        .chain(app.spec().services.iter().map(service))
+        .collect()
 }
 
 /// The state of one part. `was_ready`: it was, for this very generation, so what is wrong now broke later.
@@ -89,7 +110,10 @@ pub fn status(app: &App<'_>, applied: &Applied, part: Part, was_ready: bool) -> 
 fn main_image<'a>(part: &Part, live: &'a Workload) -> Option<&'a str> {
     let own = part.name.rsplit('/').next().unwrap_or_default();
     let beside = |name: &String| name == "discover";
-    live.images.get(own).or_else(|| live.images.iter().find(|(name, _)| !beside(name)).map(|(_, image)| image)).map(String::as_str)
+    live.images
+        .get(own)
+        .or_else(|| live.images.iter().find(|(name, _)| !beside(name)).map(|(_, image)| image))
+        .map(String::as_str)
 }
 
 /// Ok: it works as it is wished. Else one word and a sentence: what is wrong with the wish, then with its objects, then with its pods.
@@ -108,7 +132,9 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
         );
         return no("CredentialsLost", message);
     }
-    if part.name == Database::ROLE && gates::administrator_missing(app, Database::ROLE, &database::admin_secret(&app.scope)) {
+    if part.name == Database::ROLE
+        && gates::administrator_missing(app, Database::ROLE, &database::admin_secret(&app.scope))
+    {
         let message = format!(
             "Secret {} of the administrator is gone. What runs goes on, but nothing inside the server can be made or repaired, and its next pod \
              does not start. Put the Secret back from a backup",
@@ -137,9 +163,14 @@ fn verdict(app: &App<'_>, applied: &Applied, part: &Part, live: Option<&Workload
         return address(app, part);
     }
     let ready = format!("{} {} {}/{} pods ready", id.kind, id.name, live.ready.min(live.replicas), live.replicas);
-    let rolling = if live.updated < live.replicas { format!(", {}/{} of the newest revision", live.updated, live.replicas) } else { String::new() };
-    let told = trouble(app, &part.name)
-        .map(|(pod, reason, text)| format!(": pod {pod}: {reason}{}", if text.is_empty() { String::new() } else { format!(": {text}") }));
+    let rolling = if live.updated < live.replicas {
+        format!(", {}/{} of the newest revision", live.updated, live.replicas)
+    } else {
+        String::new()
+    };
+    let told = trouble(app, &part.name).map(|(pod, reason, text)| {
+        format!(": pod {pod}: {reason}{}", if text.is_empty() { String::new() } else { format!(": {text}") })
+    });
     no("Progressing", format!("{ready}{rolling}{}", told.or_else(|| unmade(app, id, live)).unwrap_or_default()))
 }
 
@@ -148,28 +179,36 @@ fn unmade(app: &App<'_>, id: &Id, live: &Workload) -> Option<String> {
     let (kind, name, namespace) = (id.kind.to_lowercase(), &id.name, app.scope.namespace);
     match &live.failure {
         Some(failure) => Some(format!(": no further pod can be made: {failure}")),
-        None if live.paused => Some(format!(": its rollout is paused; `kubectl -n {namespace} rollout resume {kind} {name}` lets it go on")),
+        None if live.paused => Some(format!(
+            ": its rollout is paused; `kubectl -n {namespace} rollout resume {kind} {name}` lets it go on"
+        )),
         // A StatefulSet says it in events alone, which nobody watches.
-        None if id.kind == "StatefulSet" && live.observed && live.current < live.replicas => {
-            Some(format!(": pods are missing; if they stay so, `kubectl -n {namespace} describe {kind} {name}` says why, such as a quota"))
-        }
+        None if id.kind == "StatefulSet" && live.observed && live.current < live.replicas => Some(format!(
+            ": pods are missing; if they stay so, `kubectl -n {namespace} describe {kind} {name}` says why, such as a quota"
+        )),
         None => None,
     }
 }
 
 /// A gateway that is to have an address of the cluster's load balancer is of no use without one.
 fn address(app: &App<'_>, part: &Part) -> Result<(), (String, String)> {
-    let balanced = part.name == Gateway::ROLE && app.spec().gateway.as_ref().is_some_and(|gateway| gateway.exposure == Some(Exposure::LoadBalancer));
+    let balanced = part.name == Gateway::ROLE
+        && app.spec().gateway.as_ref().is_some_and(|gateway| gateway.exposure == Some(Exposure::LoadBalancer));
     let name = app.scope.component(&part.name, "");
     if !balanced || app.scope.observed.service(&name).is_some_and(|service| service.ingress.is_some()) {
         return Ok(());
     }
-    let text = format!("Service {name} has no address yet; the load balancer of the cluster gives it one. Where there is none, write `exposure: NodePort`");
+    let text = format!(
+        "Service {name} has no address yet; the load balancer of the cluster gives it one. Where there is none, write `exposure: NodePort`"
+    );
     Err(("WaitingForAddress".into(), text))
 }
 
 /// The first pod of a part that says why it is not ready.
 fn trouble<'a>(app: &'a App<'_>, part: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let pods = app.scope.observed.pods.iter().filter(|(_, pod)| pod.part == part && !pod.ready && !pod.deleting);
-    pods.filter_map(|(name, pod)| pod.trouble.as_ref().map(|(reason, text)| (name.as_str(), reason.as_str(), text.as_str()))).next()
+    pods.filter_map(|(name, pod)| {
+        pod.trouble.as_ref().map(|(reason, text)| (name.as_str(), reason.as_str(), text.as_str()))
+    })
+    .next()
 }

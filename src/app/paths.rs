@@ -33,7 +33,8 @@ pub fn unchanged(schema: &Value, (new, old): (&Value, &Value), path: &str) -> bo
         } else if let Some((index, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             let keys = schema["x-kubernetes-list-map-keys"].as_array();
             let item = index.parse::<usize>().ok().and_then(|index| new.get(index));
-            let before = keys.zip(item).and_then(|(keys, item)| old.as_array()?.iter().find(|there| same(keys, there, item)));
+            let before =
+                keys.zip(item).and_then(|(keys, item)| old.as_array()?.iter().find(|there| same(keys, there, item)));
             item.zip(before).map(|(item, before)| (&schema["items"], item, before, after))
         } else {
             let (name, after) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
@@ -111,6 +112,9 @@ mod tests {
     fn a_rule_is_found_at_its_own_value() {
         let rules = |rule: &str| json!([{ "rule": rule }]);
         let schema = json!({ "properties": { "a": { "x-kubernetes-validations": rules("r"), "properties": { "b": { "items": { "x-kubernetes-validations": rules("s") } } } } } });
-        assert_eq!([owner(&schema, "a.b", "r"), owner(&schema, "a.b[0]", "s"), owner(&schema, "a.c", "t")], ["a", "a.b[0]", ""]);
+        assert_eq!(
+            [owner(&schema, "a.b", "r"), owner(&schema, "a.b[0]", "s"), owner(&schema, "a.c", "t")],
+            ["a", "a.b[0]", ""]
+        );
     }
 }

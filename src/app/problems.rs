@@ -47,7 +47,11 @@ fn unknown_hosts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
         for (r, route) in service.routes.iter().enumerate() {
             for (h, host) in route.hosts.iter().enumerate().filter(|(_, host)| !known.contains(host.as_str())) {
                 let path = format!("spec.services[{s}].routes[{r}].hosts[{h}]");
-                problems.push(Problem::new(path, "UnknownHost", format!("'{host}' must be one of `gateway.hosts`; add it there, or remove it here")));
+                problems.push(Problem::new(
+                    path,
+                    "UnknownHost",
+                    format!("'{host}' must be one of `gateway.hosts`; add it there, or remove it here"),
+                ));
             }
         }
     }
@@ -57,13 +61,22 @@ fn unknown_hosts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
 /// Two services may not ask for the same requests; a prefix with a slash at its end is the one without it. A route without hosts answers to all hosts of the gateway, so one conflict would be found once for
 /// each host; the first is enough.
 fn route_conflicts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
-    let all: Vec<String> = spec.gateway.as_ref().map(|g| g.hosts.clone()).filter(|hosts| !hosts.is_empty()).unwrap_or_else(|| vec!["*".to_owned()]);
+    let all: Vec<String> = spec
+        .gateway
+        .as_ref()
+        .map(|g| g.hosts.clone())
+        .filter(|hosts| !hosts.is_empty())
+        .unwrap_or_else(|| vec!["*".to_owned()]);
     let mut owners: BTreeMap<(&str, PathMatch, &str), &Service> = BTreeMap::new();
     let mut problems = vec![];
     for (s, service) in indexed(&spec.services) {
         for (r, route) in service.routes.iter().enumerate() {
             let hosts = if route.hosts.is_empty() { &all } else { &route.hosts };
-            let path = if route.r#match == Some(PathMatch::Exact) { &route.path } else { route.path.strip_suffix('/').unwrap_or(&route.path) };
+            let path = if route.r#match == Some(PathMatch::Exact) {
+                &route.path
+            } else {
+                route.path.strip_suffix('/').unwrap_or(&route.path)
+            };
             let mut other = None;
             for host in hosts {
                 match owners.entry((host, route.r#match.unwrap_or_default(), path)) {
@@ -89,14 +102,23 @@ fn start_cycles(services: &[Service]) -> Vec<Problem> {
     let index: BTreeMap<&str, usize> = indexed(services).map(|(i, s)| (s.name.as_str(), i)).collect();
     let after: Vec<Vec<usize>> = services
         .iter()
-        .map(|s| s.calls.iter().filter(|c| c.start == Some(Start::After)).filter_map(|c| index.get(c.service.as_str()).copied()).collect())
+        .map(|s| {
+            s.calls
+                .iter()
+                .filter(|c| c.start == Some(Start::After))
+                .filter_map(|c| index.get(c.service.as_str()).copied())
+                .collect()
+        })
         .collect();
     let mut search = Search { after: &after, state: vec![State::New; services.len()], trail: vec![], circles: vec![] };
     (0..services.len()).for_each(|s| search.visit(s));
     let name = |i: &usize| services[*i].name.as_str();
     let told = |circle: Vec<usize>| {
         let way: Vec<&str> = circle.iter().chain(circle.first()).map(name).collect();
-        let message = format!("these services wait for each other: {}; remove `start: After` from one of the calls", way.join(" -> "));
+        let message = format!(
+            "these services wait for each other: {}; remove `start: After` from one of the calls",
+            way.join(" -> ")
+        );
         Problem::new(format!("spec.services[{}].calls", circle[0]), "StartCycle", message)
     };
     search.circles.into_iter().map(told).collect()
@@ -146,7 +168,9 @@ fn database_name_conflicts(services: &[Service]) -> Vec<Problem> {
             let first = *names.entry(name.replace('-', "_")).or_insert(name);
             if first != name {
                 let path = format!("spec.services[{s}].uses[{u}].databaseName");
-                let message = format!("'{name}' and '{first}' would be the same database: '-' becomes '_'; write it alike to share it, or differently");
+                let message = format!(
+                    "'{name}' and '{first}' would be the same database: '-' becomes '_'; write it alike to share it, or differently"
+                );
                 problems.push(Problem::new(path, "DatabaseNameConflict", message));
             }
         }
@@ -158,17 +182,29 @@ fn database_name_conflicts(services: &[Service]) -> Vec<Problem> {
 fn reserved_names(spec: &MicroserviceAppSpec) -> Vec<Problem> {
     let Some(database) = &spec.database else { return vec![] };
     let engine = database.engine();
-    let reserved = |name: &str| engine.reserved().iter().any(|r| r.strip_suffix('*').map_or(*r == name, |start| name.starts_with(start)));
+    let reserved = |name: &str| {
+        engine.reserved().iter().any(|r| r.strip_suffix('*').map_or(*r == name, |start| name.starts_with(start)))
+    };
     let mut problems = vec![];
     for (s, service) in indexed(&spec.services) {
         for (u, used) in service.uses.iter().enumerate() {
             let name = used.database_name.as_deref().unwrap_or(&service.name);
             let (path, name, instead) = match () {
-                () if reserved(&service.name) => (format!("spec.services[{s}].name"), &*service.name, "a service logs in by its name; write another one"),
-                () if reserved(&name.replace('-', "_")) => (format!("spec.services[{s}].uses[{u}].databaseName"), name, "write another one"),
+                () if reserved(&service.name) => (
+                    format!("spec.services[{s}].name"),
+                    &*service.name,
+                    "a service logs in by its name; write another one",
+                ),
+                () if reserved(&name.replace('-', "_")) => {
+                    (format!("spec.services[{s}].uses[{u}].databaseName"), name, "write another one")
+                }
                 () => continue,
             };
-            problems.push(Problem::new(path, "ReservedName", format!("'{name}' is a name that {} keeps for itself; {instead}", engine.name())));
+            problems.push(Problem::new(
+                path,
+                "ReservedName",
+                format!("'{name}' is a name that {} keeps for itself; {instead}", engine.name()),
+            ));
         }
     }
     problems
@@ -177,7 +213,14 @@ fn reserved_names(spec: &MicroserviceAppSpec) -> Vec<Problem> {
 /// Data is recorded with the version that is named; an image of another one would write what nobody can open later.
 fn versions(spec: &MicroserviceAppSpec) -> Vec<Problem> {
     let Some(database) = &spec.database else { return vec![] };
-    let (Some(image), Some(version)) = (&database.runtime.image, database.version.as_ref().map(ToString::to_string)) else { return vec![] };
+    let (Some(image), Some(version)) = (&database.runtime.image, database.version.as_ref().map(ToString::to_string))
+    else {
+        return vec![];
+    };
     let message = format!("'{image}' is not of `version` {version}; write the version that is in the image");
-    if images::contradicts(image, &version) { vec![Problem::new("spec.database.image", "VersionContradicted", message)] } else { vec![] }
+    if images::contradicts(image, &version) {
+        vec![Problem::new("spec.database.image", "VersionContradicted", message)]
+    } else {
+        vec![]
+    }
 }

@@ -54,15 +54,28 @@ impl<'a> App<'a> {
     ///
     /// # Errors
     /// All mistakes at once, in the order of the resource.
-    pub fn resolve(resource: &'a MicroserviceApp, observed: &'a Observed, settings: &'a Settings) -> Result<Self, Vec<Problem>> {
+    pub fn resolve(
+        resource: &'a MicroserviceApp,
+        observed: &'a Observed,
+        settings: &'a Settings,
+    ) -> Result<Self, Vec<Problem>> {
         let found = problems(resource);
         if !found.is_empty() {
             return Err(found);
         }
         let scope = scope(resource, observed, settings);
-        let wiring = graph::wiring(&resource.spec, |service| scope.service(service, ""), |service| gates::login_version(&scope, service));
-        let blocked =
-            resource.spec.database.iter().flat_map(|spec| spec.engine().check(&scope, spec)).map(|problem| (database::Database::ROLE, problem)).collect();
+        let wiring = graph::wiring(
+            &resource.spec,
+            |service| scope.service(service, ""),
+            |service| gates::login_version(&scope, service),
+        );
+        let blocked = resource
+            .spec
+            .database
+            .iter()
+            .flat_map(|spec| spec.engine().check(&scope, spec))
+            .map(|problem| (database::Database::ROLE, problem))
+            .collect();
         let hints = resource.spec.database.iter().flat_map(|spec| spec.engine().hints(&scope, spec)).collect();
         Ok(Self { resource, scope, wiring, blocked, hints, plan: OnceLock::new() })
     }
@@ -98,21 +111,37 @@ impl<'a> App<'a> {
         out.hold_since(from, &self.mistakes(C::ROLE));
         if self.blocked.iter().any(|(role, problem)| *role == C::ROLE && problem.reason == data::GOING) {
             // A claim goes when no pod uses it any more.
-            let running = |name: &str| self.scope.observed.record("StatefulSet", name).is_some_and(|it| it.owner.as_deref() == Some(self.scope.uid));
-            let leaving = |name: &str| self.scope.observed.claim(&volumes::claim_name(name, 0)).is_some_and(|claim| claim.deleting);
+            let running = |name: &str| {
+                self.scope
+                    .observed
+                    .record("StatefulSet", name)
+                    .is_some_and(|it| it.owner.as_deref() == Some(self.scope.uid))
+            };
+            let leaving = |name: &str| {
+                self.scope.observed.claim(&volumes::claim_name(name, 0)).is_some_and(|claim| claim.deleting)
+            };
             out.drain_since(from, |name| running(name) && leaving(name));
         }
     }
 
     /// What keeps a component from being built as it is wished.
     fn mistakes(&self, role: &str) -> Vec<String> {
-        self.blocked.iter().filter(|(blocked, _)| *blocked == role).map(|(_, problem)| problem.message.clone()).collect()
+        self.blocked
+            .iter()
+            .filter(|(blocked, _)| *blocked == role)
+            .map(|(_, problem)| problem.message.clone())
+            .collect()
     }
 
     /// What the provisioner is to do, if there is anything, and the digest by which a report names it.
     pub fn plan(&self) -> Option<&(Plan, String)> {
         let made = || {
-            let provisions = self.spec().database.iter().filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring)).collect();
+            let provisions = self
+                .spec()
+                .database
+                .iter()
+                .filter_map(|spec| spec.engine().provision(&self.scope, spec, &self.wiring))
+                .collect();
             let plan = provisioner::plan(&self.scope, provisions, rotation::watched(self))?;
             let (_, digest) = provisioner::published(&plan);
             Some((plan, digest))
@@ -131,7 +160,9 @@ impl<'a> App<'a> {
     /// How a service reaches the components that it uses.
     pub(super) fn components_used(&self, service: &services::Service) -> Vec<Binding> {
         let edges = self.wiring.databases.iter().filter(|edge| edge.service == service.name);
-        edges.flat_map(|edge| self.spec().database.iter().map(|spec| database::binding(&self.scope, spec, edge))).collect()
+        edges
+            .flat_map(|edge| self.spec().database.iter().map(|spec| database::binding(&self.scope, spec, edge)))
+            .collect()
     }
 
     /// How a service reaches another one.
@@ -142,7 +173,13 @@ impl<'a> App<'a> {
 
     /// Variables of a binding that the user's own replace.
     pub fn overridden(&self, service: &services::Service, component: &str) -> Vec<String> {
-        let ours: Vec<String> = self.components_used(service).iter().filter(|b| b.name == component).flat_map(Binding::env).map(|v| v.name).collect();
+        let ours: Vec<String> = self
+            .components_used(service)
+            .iter()
+            .filter(|b| b.name == component)
+            .flat_map(Binding::env)
+            .map(|v| v.name)
+            .collect();
         service.env.iter().filter(|v| ours.contains(&v.name)).map(|v| v.name.clone()).collect()
     }
 

@@ -22,7 +22,8 @@ use crate::kit::{
 /// The Secrets that the provisioner is to watch; None: no service names one.
 pub fn watched(app: &App<'_>) -> Option<WatchedSecrets> {
     let uses: BTreeSet<SecretUse> = app.spec().services.iter().flat_map(services::secrets).collect();
-    (!uses.is_empty()).then(|| WatchedSecrets { key: digest_key(&app.scope, key_version(app)), uses: uses.into_iter().collect() })
+    (!uses.is_empty())
+        .then(|| WatchedSecrets { key: digest_key(&app.scope, key_version(app)), uses: uses.into_iter().collect() })
 }
 
 /// What is known of the Secrets that a service names, and whether its pods must begin anew.
@@ -33,7 +34,9 @@ pub fn of(app: &App<'_>, service: &Service) -> Rotation {
     }
     let live = live(&app.scope, service);
     let mark = live.and_then(|w| w.annotations.get(SECRETS)).cloned();
-    let Some(told) = gates::current_report(app).and_then(|report| report.secrets.as_ref()).filter(|told| !told.key_missing) else {
+    let Some(told) =
+        gates::current_report(app).and_then(|report| report.secrets.as_ref()).filter(|told| !told.key_missing)
+    else {
         return Rotation { seen: live.and_then(|w| w.secrets.clone()), mark, changed: vec![] };
     };
     let before = live.and_then(seen).filter(|seen| seen.key == told.key).unwrap_or_default().digests;
@@ -41,8 +44,10 @@ pub fn of(app: &App<'_>, service: &Service) -> Rotation {
     let now = |id: &String| told.digests.get(id).filter(|digest| digest::is_digest(digest));
     let ids: Vec<String> = uses.iter().map(ToString::to_string).collect();
     // A Secret that is gone for a while is remembered: it may come back as another one.
-    let digests: BTreeMap<String, String> = ids.iter().filter_map(|id| Some((id.clone(), now(id).or(before.get(id))?.clone()))).collect();
-    let changed: Vec<String> = ids.into_iter().filter(|id| before.get(id).zip(now(id)).is_some_and(|(before, now)| before != now)).collect();
+    let digests: BTreeMap<String, String> =
+        ids.iter().filter_map(|id| Some((id.clone(), now(id).or(before.get(id))?.clone()))).collect();
+    let changed: Vec<String> =
+        ids.into_iter().filter(|id| before.get(id).zip(now(id)).is_some_and(|(before, now)| before != now)).collect();
     let mark = if changed.is_empty() { mark } else { Some(digest::of(&digests)) };
     let seen = SecretDigests { key: told.key.clone(), digests, ..Default::default() };
     Rotation { seen: serde_json::to_string(&seen).ok(), mark, changed }
@@ -65,7 +70,9 @@ fn key_version(app: &App<'_>) -> u32 {
     let version = |key: &str| credentials::version(key).filter(|n| name(*n) == key);
     let in_use = app.spec().services.iter().filter_map(|service| version(&seen(live(&app.scope, service)?)?.key)).max();
     let told = app.scope.observed.report.as_ref().and_then(|report| report.secrets.as_ref());
-    credentials::current(app.scope.observed, name, in_use, |key| told.is_some_and(|told| told.key_missing && told.key == key))
+    credentials::current(app.scope.observed, name, in_use, |key| {
+        told.is_some_and(|told| told.key_missing && told.key == key)
+    })
 }
 
 fn live<'a>(scope: &Scope<'a>, service: &Service) -> Option<&'a Workload> {

@@ -68,7 +68,8 @@ impl Checker {
             let found = broken.map(|e| (paths::written(&self.schema, &e.field_path), e));
             let old_mistake = |path: &str, rule: &str| {
                 let owner = paths::owner(&self.schema, path, rule);
-                old.as_ref().is_some_and(|old| !rule.contains("oldSelf") && paths::unchanged(&self.schema, (&app, old), owner))
+                old.as_ref()
+                    .is_some_and(|old| !rule.contains("oldSelf") && paths::unchanged(&self.schema, (&app, old), owner))
             };
             let counts = found.filter(|(path, e)| !old_mistake(path, &e.rule));
             problems.extend(counts.map(|(path, e)| Problem::new(path, RULE_BROKEN, e.message)).collect::<Vec<_>>());
@@ -83,7 +84,9 @@ impl Checker {
         let duplicates = before.iter().any(|p| p.reason == DUPLICATE);
         form.retain(|p| match p.reason {
             DUPLICATE => !duplicates,
-            REQUIRED => !paths::unchanged(&self.schema, (app, old), p.path.rsplit_once('.').map_or("", |(parent, _)| parent)),
+            REQUIRED => {
+                !paths::unchanged(&self.schema, (app, old), p.path.rsplit_once('.').map_or("", |(parent, _)| parent))
+            }
             _ => !paths::unchanged(&self.schema, (app, old), &p.path),
         });
     }
@@ -155,7 +158,11 @@ fn unknown(schema: &Value, name: &str, path: &str) -> Problem {
 /// The word that was probably meant: one or two letters away, in a word that is longer than that.
 pub fn closest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
-    known.map(|k| (distance(&lower, &k.to_lowercase()), k)).filter(|(d, k)| *d <= 2 && *d < k.len().min(word.len())).min().map(|(_, k)| k)
+    known
+        .map(|k| (distance(&lower, &k.to_lowercase()), k))
+        .filter(|(d, k)| *d <= 2 && *d < k.len().min(word.len()))
+        .min()
+        .map(|(_, k)| k)
 }
 
 /// How many letters must be added, removed or replaced.
@@ -191,12 +198,18 @@ fn walk(schema: &Value, value: &Value, path: &str, problems: &mut Vec<Problem>) 
 }
 
 fn types(schema: &Value) -> Vec<&str> {
-    if schema["x-kubernetes-int-or-string"] == true { vec!["integer", "string"] } else { schema["type"].as_str().into_iter().collect() }
+    if schema["x-kubernetes-int-or-string"] == true {
+        vec!["integer", "string"]
+    } else {
+        schema["type"].as_str().into_iter().collect()
+    }
 }
 
 fn is(kind: &str, value: &Value) -> bool {
     match kind {
-        "integer" => value.is_i64() || value.as_f64().is_some_and(|n| n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0),
+        "integer" => {
+            value.is_i64() || value.as_f64().is_some_and(|n| n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0)
+        }
         "number" => value.is_number(),
         _ => kind == name(value),
     }
@@ -238,7 +251,9 @@ fn length(schema: &Value, text: &str, add: &mut impl FnMut(&'static str, String)
         add(TOO_LONG, format!("must be no more than {most} characters; it has {length}"));
     } else if schema["minLength"].as_u64().is_some_and(|least| length < least) {
         add(INVALID, "may not be empty".to_owned());
-    } else if let Some(pattern) = schema["pattern"].as_str().filter(|p| regex::Regex::new(p).is_ok_and(|form| !form.is_match(text))) {
+    } else if let Some(pattern) =
+        schema["pattern"].as_str().filter(|p| regex::Regex::new(p).is_ok_and(|form| !form.is_match(text)))
+    {
         add(INVALID, format!("must have the form '{pattern}'"));
     }
 }
@@ -253,7 +268,9 @@ fn array(schema: &Value, items: &[Value], path: &str, problems: &mut Vec<Problem
     for (index, item) in items.iter().enumerate() {
         walk(&schema["items"], item, &format!("{path}[{index}]"), problems);
     }
-    if let Some(keys) = schema["x-kubernetes-list-map-keys"].as_array().filter(|_| items.iter().all(|i| i.is_object() || i.is_null())) {
+    if let Some(keys) =
+        schema["x-kubernetes-list-map-keys"].as_array().filter(|_| items.iter().all(|i| i.is_object() || i.is_null()))
+    {
         duplicates(keys, items, path, problems);
     }
 }
@@ -262,21 +279,36 @@ fn array(schema: &Value, items: &[Value], path: &str, problems: &mut Vec<Problem
 fn duplicates(keys: &[Value], items: &[Value], path: &str, problems: &mut Vec<Problem>) {
     let mut seen = std::collections::BTreeMap::<String, usize>::new();
     for (index, item) in items.iter().enumerate() {
-        let key: Map<String, Value> = keys.iter().filter_map(Value::as_str).filter_map(|k| Some((k.to_owned(), item.get(k)?.clone()))).collect();
+        let key: Map<String, Value> =
+            keys.iter().filter_map(Value::as_str).filter_map(|k| Some((k.to_owned(), item.get(k)?.clone()))).collect();
         let key = Value::Object(key).to_string();
         let times = seen.entry(key.clone()).or_default();
         *times += 1;
         if *times == 2 {
-            problems.push(Problem::new(format!("{path}[{index}]"), DUPLICATE, format!("duplicate value: {key}; it must be unique in the list")));
+            problems.push(Problem::new(
+                format!("{path}[{index}]"),
+                DUPLICATE,
+                format!("duplicate value: {key}; it must be unique in the list"),
+            ));
         }
     }
 }
 
 fn object(schema: &Value, fields: &Map<String, Value>, path: &str, problems: &mut Vec<Problem>) {
     if let Some(most) = schema["maxProperties"].as_u64().filter(|most| fields.len() as u64 > *most) {
-        problems.push(Problem::new(path, TOO_MANY, format!("must have at most {most} entries; it has {}", fields.len())));
+        problems.push(Problem::new(
+            path,
+            TOO_MANY,
+            format!("must have at most {most} entries; it has {}", fields.len()),
+        ));
     }
-    for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).filter(|r| !fields.contains_key(*r)) {
+    for required in schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .filter(|r| !fields.contains_key(*r))
+    {
         problems.push(Problem::new(join(path, required), REQUIRED, "must be set"));
     }
     for (name, value) in fields {

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::status::Status;
 use crate::components::{database::Database, gateway::Gateway, registry::Registry, services::Service};
 use crate::kit::fields::{NamedRef, Resources};
-use crate::kit::forms::{self, CONFINED, CONFINED_TEXT, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT, REGISTRY_TEXT};
+use crate::kit::forms::{
+    self, CONFINED, CONFINED_TEXT, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT, REGISTRY_TEXT,
+};
 
 /// A microservice application: your services and the components that they use, wired together and kept so.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]

@@ -25,7 +25,10 @@ fn retention(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
 fn used(services: &[Service]) -> impl Iterator<Item = (String, &str, &str)> {
     services.iter().enumerate().flat_map(|(s, service)| {
         service.uses.iter().enumerate().map(move |(u, used)| {
-            let path = format!("spec.services[{s}].uses[{u}]{}", if used.database_name.is_some() { ".databaseName" } else { "" });
+            let path = format!(
+                "spec.services[{s}].uses[{u}]{}",
+                if used.database_name.is_some() { ".databaseName" } else { "" }
+            );
             (path, used.database_name.as_deref().unwrap_or(&service.name), service.name.as_str())
         })
     })
@@ -41,14 +44,19 @@ fn names(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
             continue;
         }
         if let Some((_, left, _)) = before.iter().find(|(_, _, user)| *user == service) {
-            let text = format!("'{service}' begins with the empty database '{database}'; its data stays in '{left}': write `databaseName: {left}` to keep it");
+            let text = format!(
+                "'{service}' begins with the empty database '{database}'; its data stays in '{left}': write `databaseName: {left}` to keep it"
+            );
             told.push(Problem::new(path, "DatabaseChanges", text));
         }
     }
     let renamed: BTreeSet<&str> = new.spec.services.iter().map(|s| s.name.as_str()).collect();
-    for (_, database, service) in before.iter().filter(|(_, database, service)| !after.contains(database) && !renamed.contains(service)) {
-        let text =
-            format!("nobody uses the database '{database}' of '{service}' any more; it is kept, and `databaseName: {database}` gives it to another service");
+    for (_, database, service) in
+        before.iter().filter(|(_, database, service)| !after.contains(database) && !renamed.contains(service))
+    {
+        let text = format!(
+            "nobody uses the database '{database}' of '{service}' any more; it is kept, and `databaseName: {database}` gives it to another service"
+        );
         told.push(Problem::new("spec.services", "DatabaseUnused", text));
     }
     told
@@ -62,9 +70,13 @@ fn server(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
         return vec![Problem::new("spec", "DatabaseEnds", text)];
     };
     let mut told = vec![];
-    let major = |version: &Option<IntOrText>| version.as_ref().map(|v| v.to_string().split('.').next().unwrap_or_default().to_owned());
+    let major = |version: &Option<IntOrText>| {
+        version.as_ref().map(|v| v.to_string().split('.').next().unwrap_or_default().to_owned())
+    };
     if let Some((from, to)) = major(&before.version).zip(major(&after.version)).filter(|(from, to)| from != to) {
-        let text = format!("the data is of version {from}, which {to} does not open: nothing starts until `version` is {from} again");
+        let text = format!(
+            "the data is of version {from}, which {to} does not open: nothing starts until `version` is {from} again"
+        );
         told.push(Problem::new("spec.database.version", "DataOfAnotherVersion", text));
     }
     let (before, after) = (before.storage.clone().unwrap_or_default(), after.storage.clone().unwrap_or_default());

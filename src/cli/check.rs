@@ -93,7 +93,12 @@ fn verdicts(args: &Check) -> Result<Vec<Verdict>, String> {
             let mut verdict = judge(&checker, &document, old.map(|old| &old.value), &shown(file));
             if args.against.is_some() && old.is_none() {
                 let text = format!("{name} is not in the file of `--against`; it was judged as a new application");
-                verdict.hints.push(Finding { line: document.line("metadata.name"), path: "metadata.name".into(), reason: "NotThere", message: text });
+                verdict.hints.push(Finding {
+                    line: document.line("metadata.name"),
+                    path: "metadata.name".into(),
+                    reason: "NotThere",
+                    message: text,
+                });
             }
             verdicts.push(verdict);
         }
@@ -130,7 +135,9 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
         errors.push(Problem::new(
             "spec",
             "TooLarge",
-            format!("the resource has more than {STORED} bytes, which no API server stores; move texts into ConfigMaps"),
+            format!(
+                "the resource has more than {STORED} bytes, which no API server stores; move texts into ConfigMaps"
+            ),
         ));
     }
     if document.value["apiVersion"].is_string() && document.value["apiVersion"] != API_VERSION {
@@ -151,7 +158,8 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
         Err(_) => {}
     }
     let place = |problems: Vec<Problem>| {
-        let place = |p: Problem| Finding { line: document.line(&p.path), path: p.path, reason: p.reason, message: p.message };
+        let place =
+            |p: Problem| Finding { line: document.line(&p.path), path: p.path, reason: p.reason, message: p.message };
         let mut findings: Vec<Finding> = problems.into_iter().map(place).collect();
         findings.sort_by_key(|f| f.line);
         findings

@@ -75,8 +75,12 @@ mod tests {
 
     #[test]
     fn rights_on_secrets_end_at_their_creation() {
-        let secrets: Vec<_> = rules().into_iter().filter(|(_, rule)| rule.resources.iter().flatten().any(|r| r == "secrets")).collect();
+        let secrets: Vec<_> =
+            rules().into_iter().filter(|(_, rule)| rule.resources.iter().flatten().any(|r| r == "secrets")).collect();
         assert_eq!(secrets.len(), 1);
-        assert_eq!((secrets[0].1.resources.as_deref(), secrets[0].1.verbs.as_slice()), (Some(&["secrets".to_owned()][..]), &["create".to_owned()][..]));
+        assert_eq!(
+            (secrets[0].1.resources.as_deref(), secrets[0].1.verbs.as_slice()),
+            (Some(&["secrets".to_owned()][..]), &["create".to_owned()][..])
+        );
     }
 }

@@ -33,9 +33,12 @@ pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
         for (c, call) in service.calls.iter().enumerate() {
             let Some(peer) = services.iter().find(|peer| peer.name == call.service) else { continue };
             let Some(port) = peer.called_port() else { continue };
-            let given: Vec<String> = services::binding(peer, String::new(), port).env().into_iter().map(|variable| variable.name).collect();
+            let given: Vec<String> =
+                services::binding(peer, String::new(), port).env().into_iter().map(|variable| variable.name).collect();
             let theirs = |name: &str| service.env.iter().any(|variable| variable.name == name);
-            for (name, reader, meaning) in READ.iter().filter(|(name, ..)| given.iter().any(|given| given == name) && !theirs(name)) {
+            for (name, reader, meaning) in
+                READ.iter().filter(|(name, ..)| given.iter().any(|given| given == name) && !theirs(name))
+            {
                 let text = format!(
                     "gives '{}' the variable {name}, which {reader} reads as {meaning}; set {name} in its `env`, or rename '{}'",
                     service.name, peer.name
@@ -63,8 +66,17 @@ mod tests {
     #[test]
     fn a_name_that_a_framework_reads_is_told_with_the_way_out() {
         let told = found("server", json!([]));
-        assert!(told.len() == 1 && told[0].starts_with("spec.services[0].calls[0].service: ") && told[0].contains("SERVER_PORT"), "{told:?}");
-        assert_eq!(found("server", json!([{ "name": "SERVER_PORT", "value": "8080" }])), [""; 0], "the advice was followed");
+        assert!(
+            told.len() == 1
+                && told[0].starts_with("spec.services[0].calls[0].service: ")
+                && told[0].contains("SERVER_PORT"),
+            "{told:?}"
+        );
+        assert_eq!(
+            found("server", json!([{ "name": "SERVER_PORT", "value": "8080" }])),
+            [""; 0],
+            "the advice was followed"
+        );
         assert_eq!(found("orders", json!([])), [""; 0]);
         assert_eq!(found("quarkus-http", json!([])).len(), 2);
     }

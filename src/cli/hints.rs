@@ -46,7 +46,11 @@ pub fn nulls(value: &Value, path: &mut String, hints: &mut Vec<Problem>) {
 /// Plain scalars of the specification that are sent as something else than people mean: path, what is sent, the text.
 pub fn misread(surprises: Vec<(String, Value, String)>) -> Vec<Problem> {
     let hint = |(path, sent, text): (String, Value, String)| {
-        Problem::new(path, "Misread", format!("is read as {sent}, not as the text '{text}'; put it in quotes if the text is meant"))
+        Problem::new(
+            path,
+            "Misread",
+            format!("is read as {sent}, not as the text '{text}'; put it in quotes if the text is meant"),
+        )
     };
     surprises.into_iter().filter(|(path, ..)| path.starts_with("spec.")).map(hint).collect()
 }
@@ -58,17 +62,31 @@ pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
     for (index, service) in services.iter().enumerate() {
         let path = format!("spec.services[{index}]");
         if floating(&service.image) {
-            let text = format!("'{}' can be another image tomorrow; give it a tag other than 'latest', or a digest", service.image);
+            let text = format!(
+                "'{}' can be another image tomorrow; give it a tag other than 'latest', or a digest",
+                service.image
+            );
             hints.push(Problem::new(format!("{path}.image"), "FloatingImage", text));
         }
         if service.protocol() != Protocol::None && service.routes.is_empty() && !called(services, &service.name) {
-            let text = format!("nothing routes to '{}' and nothing calls it; give it `routes`, or `protocol: None` if it is a worker", service.name);
+            let text = format!(
+                "nothing routes to '{}' and nothing calls it; give it `routes`, or `protocol: None` if it is a worker",
+                service.name
+            );
             hints.push(Problem::new(path.clone(), "Unreachable", text));
         }
-        for (call, wanted) in service.calls.iter().enumerate().filter(|(_, c)| !services.iter().any(|s| s.name == c.service)) {
+        for (call, wanted) in
+            service.calls.iter().enumerate().filter(|(_, c)| !services.iter().any(|s| s.name == c.service))
+        {
             let name = &wanted.service;
-            let close = closest(name, services.iter().map(|s| s.name.as_str())).map(|c| format!("; did you mean '{c}'?")).unwrap_or_default();
-            hints.push(Problem::new(format!("{path}.calls[{call}].service"), "UnknownService", format!("there is no service '{name}'{close}")));
+            let close = closest(name, services.iter().map(|s| s.name.as_str()))
+                .map(|c| format!("; did you mean '{c}'?"))
+                .unwrap_or_default();
+            hints.push(Problem::new(
+                format!("{path}.calls[{call}].service"),
+                "UnknownService",
+                format!("there is no service '{name}'{close}"),
+            ));
         }
     }
     hints.extend(templates(services));
@@ -78,7 +96,10 @@ pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
 
 /// A segment such as `:id` is a template elsewhere; here it is what it is.
 fn templates(services: &[Service]) -> Vec<Problem> {
-    let routes = services.iter().enumerate().flat_map(|(s, service)| service.routes.iter().enumerate().map(move |(r, route)| (s, r, route)));
+    let routes = services
+        .iter()
+        .enumerate()
+        .flat_map(|(s, service)| service.routes.iter().enumerate().map(move |(r, route)| (s, r, route)));
     let told = routes.filter(|(.., route)| route.path.contains("/:")).map(|(s, r, route)| {
         let text = format!("'{}' is compared as it stands, ':' too; a prefix covers all paths below it", route.path);
         Problem::new(format!("spec.services[{s}].routes[{r}].path"), "Template", text)
@@ -88,10 +109,19 @@ fn templates(services: &[Service]) -> Vec<Problem> {
 
 /// An image of one's own without a word on its version: data would be recorded as of the newest that we know.
 fn unnamed_version(app: &MicroserviceApp) -> Vec<Problem> {
-    let Some(database) = app.spec.database.as_ref().filter(|database| database.version.is_none()) else { return vec![] };
-    let said = database.runtime.image.as_ref().and_then(|image| images::version(image)).and_then(|tag| tag.split(|c: char| !c.is_ascii_digit()).next());
+    let Some(database) = app.spec.database.as_ref().filter(|database| database.version.is_none()) else {
+        return vec![];
+    };
+    let said = database
+        .runtime
+        .image
+        .as_ref()
+        .and_then(|image| images::version(image))
+        .and_then(|tag| tag.split(|c: char| !c.is_ascii_digit()).next());
     let Some(major) = said.filter(|major| !major.is_empty()) else { return vec![] };
-    let text = format!("the image seems to be of version {major}, which data is only recorded with if it is said; write `version: {major}`");
+    let text = format!(
+        "the image seems to be of version {major}, which data is only recorded with if it is said; write `version: {major}`"
+    );
     vec![Problem::new("spec.database.image", "VersionUnnamed", text)]
 }
 

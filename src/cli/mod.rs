@@ -42,7 +42,14 @@ pub const INTERRUPTED: u8 = 130;
 #[command(name = "microapp", version)]
 pub struct Cli {
     /// What is logged: a level, or a list such as 'warn,microapp=debug'
-    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "warn,microapp=info", global = true, hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "RUST_LOG",
+        default_value = "warn,microapp=info",
+        global = true,
+        hide_env_values = true
+    )]
     pub log: String,
     #[command(subcommand)]
     pub command: Command,
@@ -85,7 +92,9 @@ pub enum Error {
     NoCluster(#[from] kube::config::KubeconfigError),
     #[error("there is no MicroserviceApp '{0}' in namespace '{1}'; `kubectl get microapp -A` lists all")]
     NotFound(String, String),
-    #[error("the cluster does not know MicroserviceApps; install the operator first: kubectl apply --server-side -f manifests/install.yaml")]
+    #[error(
+        "the cluster does not know MicroserviceApps; install the operator first: kubectl apply --server-side -f manifests/install.yaml"
+    )]
     NotInstalled,
     #[error("the cluster did not answer: {0}")]
     Cluster(#[from] kube::Error),
@@ -113,7 +122,11 @@ pub fn parse() -> Cli {
 /// How this program was called.
 pub fn program() -> &'static str {
     let called = std::env::args_os().next().unwrap_or_default();
-    if Path::new(&called).file_stem().is_some_and(|name| name == "kubectl-microapp") { "kubectl microapp" } else { "microapp" }
+    if Path::new(&called).file_stem().is_some_and(|name| name == "kubectl-microapp") {
+        "kubectl microapp"
+    } else {
+        "microapp"
+    }
 }
 
 /// Runs a command and says how the program is to end.

@@ -9,7 +9,11 @@ use crate::view::Style;
 /// What standard output can show.
 pub fn style() -> Style {
     let stdout = std::io::stdout();
-    let width = if stdout.is_terminal() { terminal_size::terminal_size_of(stdout.as_fd()).map(|(width, _)| usize::from(width.0)) } else { None };
+    let width = if stdout.is_terminal() {
+        terminal_size::terminal_size_of(stdout.as_fd()).map(|(width, _)| usize::from(width.0))
+    } else {
+        None
+    };
     Style { colour: is_coloured(&stdout), width }
 }
 

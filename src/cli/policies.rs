@@ -50,7 +50,11 @@ pub fn covered() -> Result<Covered, Error> {
     let kept = OWNED.iter().filter(|row| row.prune == Prune::Keep && row.watched != Watched::Never);
     let mut secret_paths = vec![];
     find_secrets(&crd::schema()?["properties"]["spec"], "", &mut secret_paths);
-    Ok(Covered { labelled: kinds.map(labelled).collect(), kept: kept.map(|row| rule(row.group, row.plural, &[], &["delete"])).collect(), secret_paths })
+    Ok(Covered {
+        labelled: kinds.map(labelled).collect(),
+        kept: kept.map(|row| rule(row.group, row.plural, &[], &["delete"])).collect(),
+        secret_paths,
+    })
 }
 
 /// Every field below a schema that speaks of a Secret, whatever its form.
@@ -76,10 +80,13 @@ mod tests {
     fn every_kind_of_ours_is_covered() -> Result<(), Error> {
         let covered = covered()?;
         let has = |group: &str, plural: &str| {
-            covered.labelled.iter().any(|r| r.api_groups.iter().flatten().any(|g| g == group) && r.resources.iter().flatten().any(|p| p == plural))
+            covered.labelled.iter().any(|r| {
+                r.api_groups.iter().flatten().any(|g| g == group) && r.resources.iter().flatten().any(|p| p == plural)
+            })
         };
         assert!(OWNED.iter().all(|row| has(row.group, row.plural)) && has("", "pods") && has("apps", "replicasets"));
-        let kept: Vec<&str> = covered.kept.iter().flat_map(|r| r.resources.iter().flatten().map(String::as_str)).collect();
+        let kept: Vec<&str> =
+            covered.kept.iter().flat_map(|r| r.resources.iter().flatten().map(String::as_str)).collect();
         assert_eq!(kept, ["controllerrevisions", "persistentvolumeclaims"]);
         Ok(())
     }
@@ -94,13 +101,20 @@ mod tests {
         let secret = serde_json::json!({ "type": "object", "properties": { "name": { "type": "string" } } });
         let list = |items: Value| serde_json::json!({ "type": "array", "items": items });
         let object = |name: &str, of: Value| serde_json::json!({ "type": "object", "properties": { name: of } });
-        assert_eq!(found(&object("database", object("external", object("secretRef", secret.clone())))), ["database.external.secretRef"]);
-        assert_eq!(found(&object("tls", list(object("certificateSecretRef", secret.clone())))), ["tls[].certificateSecretRef"]);
+        assert_eq!(
+            found(&object("database", object("external", object("secretRef", secret.clone())))),
+            ["database.external.secretRef"]
+        );
+        assert_eq!(
+            found(&object("tls", list(object("certificateSecretRef", secret.clone())))),
+            ["tls[].certificateSecretRef"]
+        );
         assert_eq!(found(&object("pullSecretRefs", list(secret.clone()))), ["pullSecretRefs[]"]);
         let map = serde_json::json!({ "type": "object", "additionalProperties": object("secretKeyRef", secret) });
         assert_eq!(found(&object("any", map)), ["any{}.secretKeyRef"]);
         let schema = crd::schema().map(|s| s["properties"]["spec"].clone()).unwrap_or_default();
-        let names = schema.to_string().matches("ecretRef\":").count() + schema.to_string().matches("ecretRefs\":").count();
+        let names =
+            schema.to_string().matches("ecretRef\":").count() + schema.to_string().matches("ecretRefs\":").count();
         let keys = schema.to_string().matches("ecretKeyRef\":").count();
         assert!(names + keys > 3 && found(&schema).len() == names + keys, "{:?}", found(&schema));
     }

@@ -42,8 +42,12 @@ impl Render {
         };
         let bodies: Vec<Value> = only(objects, self.part)?.into_iter().map(body).collect();
         match self.output {
-            Format::Yaml => output::print(&serde_saphyr::to_string_multiple(&bodies).map_err(|e| Error::Yaml(e.to_string()))?)?,
-            Format::Json => output::print(&format!("{:#}\n", json!({ "apiVersion": "v1", "kind": "List", "items": bodies })))?,
+            Format::Yaml => {
+                output::print(&serde_saphyr::to_string_multiple(&bodies).map_err(|e| Error::Yaml(e.to_string()))?)?
+            }
+            Format::Json => {
+                output::print(&format!("{:#}\n", json!({ "apiVersion": "v1", "kind": "List", "items": bodies })))?
+            }
         }
         Ok(OK)
     }

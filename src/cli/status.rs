@@ -51,7 +51,9 @@ impl Status {
 
 fn show(app: &MicroserviceApp, format: Format) -> Result<(), Error> {
     let text = match format {
-        Format::Tree => tree::tree(&tree::Frame { app, now: jiff::Zoned::now(), program: program(), style: output::style() }),
+        Format::Tree => {
+            tree::tree(&tree::Frame { app, now: jiff::Zoned::now(), program: program(), style: output::style() })
+        }
         Format::Json => {
             let mut app = app.clone();
             // It is long, and says nothing of the application.

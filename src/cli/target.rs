@@ -48,7 +48,11 @@ impl Target {
     pub async fn get(&self) -> Result<MicroserviceApp, Error> {
         self.api.get(&self.name).await.map_err(|error| match error {
             // A cluster that does not know the kind answers 404, too, but names no object.
-            kube::Error::Api(status) if status.is_not_found() && status.details.as_ref().is_none_or(|d| d.name.is_empty()) => Error::NotInstalled,
+            kube::Error::Api(status)
+                if status.is_not_found() && status.details.as_ref().is_none_or(|d| d.name.is_empty()) =>
+            {
+                Error::NotInstalled
+            }
             kube::Error::Api(status) if status.is_not_found() => self.not_found(),
             error => error.into(),
         })

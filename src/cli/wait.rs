@@ -34,7 +34,9 @@ enum Goal {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let span = text.parse::<jiff::SignedDuration>().map_err(|_| "write a number with its unit, such as 90s or 5m".to_owned())?;
+    let span = text
+        .parse::<jiff::SignedDuration>()
+        .map_err(|_| "write a number with its unit, such as 90s or 5m".to_owned())?;
     Duration::try_from(span).map_err(|_| "it may not be negative".into())
 }
 
@@ -52,7 +54,8 @@ impl Wait {
             }
         }
         let verdict = last.as_ref().map(verdict);
-        let cause = verdict.map_or_else(|| "the cluster did not answer".to_owned(), |v| format!("{}: {}", v.word, v.message));
+        let cause =
+            verdict.map_or_else(|| "the cluster did not answer".to_owned(), |v| format!("{}: {}", v.word, v.message));
         eprintln!("{} is not ready after {}s. {cause}", target.name, self.timeout.as_secs());
         Ok(TIMEOUT)
     }

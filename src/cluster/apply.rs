@@ -78,7 +78,9 @@ impl Applier {
         let silent = AtomicBool::new(false);
         for rank in objects.chunk_by(|a, b| a.step() == b.step()) {
             let rank: Vec<Cow<'_, Object>> = rank.iter().map(|object| self.owned(object)).collect();
-            applied.pending.extend(rank.iter().filter(|object| broken.contains(&object.part)).map(|object| object.id()));
+            applied
+                .pending
+                .extend(rank.iter().filter(|object| broken.contains(&object.part)).map(|object| object.id()));
             let mut writes = vec![];
             for object in rank.iter().filter(|object| !broken.contains(&object.part)) {
                 let step = step(
@@ -91,7 +93,9 @@ impl Applier {
                 let silent = &silent;
                 writes.push(async move { (object.as_ref(), self.one(object, step, silent).await) });
             }
-            for (object, outcome) in futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await {
+            for (object, outcome) in
+                futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await
+            {
                 if !self.note(object, outcome, observed, memory, &mut applied) {
                     broken.insert(object.part.clone());
                 }
@@ -108,7 +112,14 @@ impl Applier {
     }
 
     /// Keeps what came of an object. False: its part cannot go on.
-    fn note(&self, object: &Object, outcome: Outcome, observed: &Observed, memory: &mut Memory, applied: &mut Applied) -> bool {
+    fn note(
+        &self,
+        object: &Object,
+        outcome: Outcome,
+        observed: &Observed,
+        memory: &mut Memory,
+        applied: &mut Applied,
+    ) -> bool {
         let (id, part) = (object.id(), object.part.clone());
         let refusal = |message: String| Refusal { id: id.clone(), part: part.clone(), message };
         match outcome {
@@ -134,9 +145,18 @@ impl Applier {
                 return true;
             }
             Outcome::Later => {}
-            Outcome::Lost => applied.lost.push(Lost { part, secret: id.name, claim: object.secret.clone().and_then(|s| s.opens).unwrap_or_default() }),
-            Outcome::Failed(Cause::Refused(message)) if id.kind == "PersistentVolumeClaim" && observed.claim(&id.name).is_some() => {
-                applied.unresized.push(refusal(format!("volume {} stays as it is, for the API server refuses to change it: {message}", id.name)));
+            Outcome::Lost => applied.lost.push(Lost {
+                part,
+                secret: id.name,
+                claim: object.secret.clone().and_then(|s| s.opens).unwrap_or_default(),
+            }),
+            Outcome::Failed(Cause::Refused(message))
+                if id.kind == "PersistentVolumeClaim" && observed.claim(&id.name).is_some() =>
+            {
+                applied.unresized.push(refusal(format!(
+                    "volume {} stays as it is, for the API server refuses to change it: {message}",
+                    id.name
+                )));
                 return true;
             }
             Outcome::Failed(cause) => {
@@ -174,10 +194,13 @@ impl Applier {
             Step::Look => self.look(object).await,
             Step::Secret { guarded } => self.secret(object, guarded).await,
             Step::Create => self.create(object).await,
-            Step::Contested => self.there(object).await.map(|there| Outcome::Contested(contender(&there, &object.body))),
-            Step::Apply { uid, why } => {
-                self.send(object, Some(&uid)).await.map(|record| Outcome::Made { record: Box::new(record), repaired: why == Why::Repair })
+            Step::Contested => {
+                self.there(object).await.map(|there| Outcome::Contested(contender(&there, &object.body)))
             }
+            Step::Apply { uid, why } => self
+                .send(object, Some(&uid))
+                .await
+                .map(|record| Outcome::Made { record: Box::new(record), repaired: why == Why::Repair }),
         };
         let error = match answer {
             Ok(outcome) => return outcome,
@@ -210,7 +233,10 @@ impl Applier {
             None if object.kind.kind == "ControllerRevision" && !there.labels().contains_key(APP) => {
                 self.relabel(object, &there).await.map(|()| Outcome::Later)
             }
-            None => self.send(object, Some(&there.uid().unwrap_or_default())).await.map(|record| Outcome::Made { record: Box::new(record), repaired: true }),
+            None => self
+                .send(object, Some(&there.uid().unwrap_or_default()))
+                .await
+                .map(|record| Outcome::Made { record: Box::new(record), repaired: true }),
         }
     }
 
@@ -234,7 +260,8 @@ impl Applier {
 
     /// What is there under an object's name: its metadata.
     async fn there(&self, object: &Object) -> Result<PartialObjectMeta<DynamicObject>, Error> {
-        let api: Api<PartialObjectMeta<DynamicObject>> = Api::namespaced_with(self.client.clone(), &self.key.namespace, &client::resource(object.kind));
+        let api: Api<PartialObjectMeta<DynamicObject>> =
+            Api::namespaced_with(self.client.clone(), &self.key.namespace, &client::resource(object.kind));
         within(api.get(&object.name)).await
     }
 
@@ -245,7 +272,8 @@ impl Applier {
             Some(uid) => body["metadata"]["uid"] = uid.into(),
             None => body["metadata"]["resourceVersion"] = "1".into(),
         }
-        let params = PatchParams { field_validation: Some(ValidationDirective::Strict), ..PatchParams::apply(MANAGER).force() };
+        let params =
+            PatchParams { field_validation: Some(ValidationDirective::Strict), ..PatchParams::apply(MANAGER).force() };
         let api = client::objects(&self.client, object.kind, &self.key.namespace);
         let answer = within(api.patch(&object.name, &params, &Patch::Apply(&body))).await?;
         let record = facts::record(object.kind.kind, &answer);
@@ -259,7 +287,8 @@ impl Applier {
     async fn secret(&self, object: &Object, guarded: bool) -> Result<Outcome, Error> {
         let api = client::objects(&self.client, object.kind, &self.key.namespace);
         let params = PostParams { dry_run: guarded, field_manager: Some(MANAGER.into()) };
-        let body: DynamicObject = serde_json::from_value(filled(object)).map_err(|e| Error::Json(object.id().to_string(), e))?;
+        let body: DynamicObject =
+            serde_json::from_value(filled(object)).map_err(|e| Error::Json(object.id().to_string(), e))?;
         match within(api.create(&params, &body)).await {
             Ok(_) if guarded => Ok(Outcome::Lost),
             Ok(_) => Ok(Outcome::SecretThere),

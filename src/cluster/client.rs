@@ -48,7 +48,13 @@ pub async fn within<T>(request: impl Future<Output = Result<T, kube::Error>>) ->
 
 /// A kind as the client knows it.
 pub fn resource(kind: &Owned) -> ApiResource {
-    ApiResource { group: kind.group.into(), version: kind.version.into(), api_version: kind.api_version(), kind: kind.kind.into(), plural: kind.plural.into() }
+    ApiResource {
+        group: kind.group.into(),
+        version: kind.version.into(),
+        api_version: kind.api_version(),
+        kind: kind.kind.into(),
+        plural: kind.plural.into(),
+    }
 }
 
 /// Objects of a kind in a namespace.

@@ -42,7 +42,13 @@ pub fn metadata_record(meta: &ObjectMeta) -> Record {
     Record {
         uid: meta.uid.clone().unwrap_or_default(),
         owner: owners.map(|o| o.uid.clone()).next(),
-        hash: meta.annotations.iter().flatten().find(|(key, _)| *key == HASH).map(|(_, hash)| hash.clone()).unwrap_or_default(),
+        hash: meta
+            .annotations
+            .iter()
+            .flatten()
+            .find(|(key, _)| *key == HASH)
+            .map(|(_, hash)| hash.clone())
+            .unwrap_or_default(),
         fingerprint: fingerprint(meta),
         facts: Facts::None,
     }
@@ -55,15 +61,20 @@ pub fn fingerprint(meta: &ObjectMeta) -> String {
 }
 
 fn our_fields(meta: &ObjectMeta) -> Option<&FieldsV1> {
-    let ours =
-        meta.managed_fields.iter().flatten().find(|f| {
-            f.manager.as_deref() == Some(MANAGER) && f.operation.as_deref() == Some("Apply") && f.subresource.as_deref().unwrap_or_default().is_empty()
-        });
+    let ours = meta.managed_fields.iter().flatten().find(|f| {
+        f.manager.as_deref() == Some(MANAGER)
+            && f.operation.as_deref() == Some("Apply")
+            && f.subresource.as_deref().unwrap_or_default().is_empty()
+    });
     ours.and_then(|entry| entry.fields_v1.as_ref())
 }
 
 fn typed<K: DeserializeOwned>(object: &DynamicObject) -> Option<K> {
-    object.clone().try_parse_value().inspect_err(|error| tracing::warn!(name = object.metadata.name, %error, "object cannot be read")).ok()
+    object
+        .clone()
+        .try_parse_value()
+        .inspect_err(|error| tracing::warn!(name = object.metadata.name, %error, "object cannot be read"))
+        .ok()
 }
 
 /// `DynamicObject::try_parse` asks for `Resource`, which facts do not need.
@@ -132,21 +143,35 @@ fn annotations(template: &PodTemplateSpec) -> BTreeMap<String, String> {
 }
 
 fn images(template: &PodTemplateSpec) -> BTreeMap<String, String> {
-    let containers =
-        |spec: &PodSpec| spec.init_containers.iter().flatten().chain(&spec.containers).map(|c| (c.name.clone(), c.image.clone().unwrap_or_default())).collect();
+    let containers = |spec: &PodSpec| {
+        spec.init_containers
+            .iter()
+            .flatten()
+            .chain(&spec.containers)
+            .map(|c| (c.name.clone(), c.image.clone().unwrap_or_default()))
+            .collect()
+    };
     template.spec.as_ref().map(containers).unwrap_or_default()
 }
 
 fn claim(from: &PersistentVolumeClaim) -> observed::Claim {
-    let label = |key: &str| from.metadata.labels.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.clone()).unwrap_or_default();
+    let label = |key: &str| {
+        from.metadata.labels.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.clone()).unwrap_or_default()
+    };
     let spec = from.spec.clone().unwrap_or_default();
     let phase = from.status.as_ref().and_then(|s| s.phase.as_deref());
     observed::Claim {
         bound: phase == Some("Bound"),
         lost: phase == Some("Lost"),
         deleting: from.metadata.deletion_timestamp.is_some(),
-        named: spec.volume_name.is_some_and(|name| !name.is_empty()) || spec.data_source.is_some() || spec.data_source_ref.is_some(),
-        request: spec.resources.and_then(|r| r.requests).and_then(|r| r.get("storage").map(|q| q.0.clone())).unwrap_or_default(),
+        named: spec.volume_name.is_some_and(|name| !name.is_empty())
+            || spec.data_source.is_some()
+            || spec.data_source_ref.is_some(),
+        request: spec
+            .resources
+            .and_then(|r| r.requests)
+            .and_then(|r| r.get("storage").map(|q| q.0.clone()))
+            .unwrap_or_default(),
         class: spec.storage_class_name,
         class_is_ours: our_fields(&from.metadata).is_some_and(|f| f.0.pointer("/f:spec/f:storageClassName").is_some()),
         engine: label(ENGINE),
@@ -176,8 +201,12 @@ fn service(from: &Service) -> observed::Service {
 }
 
 fn anchor(from: &ControllerRevision) -> observed::Anchor {
-    let text = |key: &str| from.data.as_ref().and_then(|d| d.0.get(key)).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-    let noted = |key: &str| from.metadata.annotations.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.as_str()).unwrap_or_default();
+    let text = |key: &str| {
+        from.data.as_ref().and_then(|d| d.0.get(key)).and_then(|v| v.as_str()).unwrap_or_default().to_owned()
+    };
+    let noted = |key: &str| {
+        from.metadata.annotations.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.as_str()).unwrap_or_default()
+    };
     observed::Anchor {
         engine: text("engine"),
         id: data_id(text("id")),
@@ -190,19 +219,26 @@ fn anchor(from: &ControllerRevision) -> observed::Anchor {
 
 /// What is kept of a pod.
 pub fn pod(from: &Pod) -> observed::Pod {
-    let label = |key: &str| from.metadata.labels.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.clone()).unwrap_or_default();
+    let label = |key: &str| {
+        from.metadata.labels.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.clone()).unwrap_or_default()
+    };
     let status = from.status.clone().unwrap_or_default();
     let condition = |kind: &str| status.conditions.iter().flatten().find(|c| c.type_ == kind).cloned();
     let ready = condition("Ready").is_some_and(|c| c.status == "True");
     let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    let unschedulable = condition("PodScheduled").filter(|c| c.status == "False").map(|c| (c.reason.unwrap_or_default(), c.message.unwrap_or_default()));
+    let unschedulable = condition("PodScheduled")
+        .filter(|c| c.status == "False")
+        .map(|c| (c.reason.unwrap_or_default(), c.message.unwrap_or_default()));
     observed::Pod {
         uid: from.metadata.uid.clone().unwrap_or_default(),
         part: part_of(&label(PART)),
         ready,
         deleting: from.metadata.deletion_timestamp.is_some(),
         revision: label("controller-revision-hash"),
-        trouble: unschedulable.or_else(|| containers.filter_map(trouble).next()).filter(|_| !ready).map(|(reason, text)| (short(&reason), short(&text))),
+        trouble: unschedulable
+            .or_else(|| containers.filter_map(trouble).next())
+            .filter(|_| !ready)
+            .map(|(reason, text)| (short(&reason), short(&text))),
     }
 }
 
@@ -214,7 +250,11 @@ fn short(text: &str) -> String {
 /// Why a container does not run: what it waits for, or how it ended.
 fn trouble(container: &ContainerStatus) -> Option<(String, String)> {
     let state = container.state.as_ref()?;
-    if let Some(waiting) = state.waiting.as_ref().filter(|w| !matches!(w.reason.as_deref(), Some("ContainerCreating" | "PodInitializing") | None)) {
+    if let Some(waiting) = state
+        .waiting
+        .as_ref()
+        .filter(|w| !matches!(w.reason.as_deref(), Some("ContainerCreating" | "PodInitializing") | None))
+    {
         let ended = container
             .last_state
             .as_ref()
@@ -224,5 +264,8 @@ fn trouble(container: &ContainerStatus) -> Option<(String, String)> {
         return Some((waiting.reason.clone().unwrap_or_default(), format!("container {}: {text}", container.name)));
     }
     let ended = state.terminated.as_ref().filter(|t| t.exit_code != 0)?;
-    Some((ended.reason.clone().unwrap_or_else(|| "Error".into()), format!("container {}: exit {}", container.name, ended.exit_code)))
+    Some((
+        ended.reason.clone().unwrap_or_else(|| "Error".into()),
+        format!("container {}: exit {}", container.name, ended.exit_code),
+    ))
 }

@@ -17,7 +17,12 @@ pub async fn missing_fields(client: &Client) -> Result<Vec<String>, Error> {
     let installed = within(api.get(NAME)).await?;
     let ours = crd::definition().map_err(|e| Error::Json(NAME.into(), e))?;
     let schema = |crd: &CustomResourceDefinition| {
-        crd.spec.versions.iter().find(|v| v.name == "v1alpha1").and_then(|v| v.schema.clone()).and_then(|s| s.open_api_v3_schema)
+        crd.spec
+            .versions
+            .iter()
+            .find(|v| v.name == "v1alpha1")
+            .and_then(|v| v.schema.clone())
+            .and_then(|s| s.open_api_v3_schema)
     };
     let mut missing = vec![];
     match (schema(&ours), schema(&installed)) {
@@ -49,7 +54,9 @@ mod tests {
     fn an_older_definition_lacks_fields_and_a_newer_one_does_not() {
         let props = |json: &str| serde_json::from_str::<JSONSchemaProps>(json).unwrap_or_default();
         let small = props(r#"{"properties":{"spec":{"properties":{"a":{"type":"string"}}}}}"#);
-        let large = props(r#"{"properties":{"spec":{"properties":{"a":{"type":"string"},"b":{"items":{"properties":{"c":{}}}}}}}}"#);
+        let large = props(
+            r#"{"properties":{"spec":{"properties":{"a":{"type":"string"},"b":{"items":{"properties":{"c":{}}}}}}}}"#,
+        );
         let lacking = |ours, there| {
             let mut m = vec![];
             compare("", ours, there, &mut m);

@@ -76,7 +76,8 @@ impl Index {
 
     /// Whether no watch has failed for minutes without a word of success.
     pub fn is_alive(&self, now: Instant) -> bool {
-        let dead = |(first, last): (Instant, Instant)| last - first >= DEAD && now.saturating_duration_since(last) < APART;
+        let dead =
+            |(first, last): (Instant, Instant)| last - first >= DEAD && now.saturating_duration_since(last) < APART;
         !self.watches().iter().filter_map(|watch| watch.failing).any(dead)
     }
 

@@ -66,7 +66,9 @@ impl Error {
 
     /// The API server understood and said no: trying again changes nothing until somebody changes something.
     pub fn is_refusal(&self) -> bool {
-        let ending = |s: &kube::core::Status| s.details.iter().flat_map(|d| &d.causes).any(|c| c.reason == "NamespaceTerminating");
+        let ending = |s: &kube::core::Status| {
+            s.details.iter().flat_map(|d| &d.causes).any(|c| c.reason == "NamespaceTerminating")
+        };
         self.status().is_some_and(|s| matches!(s.code, 400 | 403 | 413 | 422) && !ending(s))
     }
 }
@@ -77,7 +79,10 @@ mod tests {
 
     #[test]
     fn a_cluster_that_guards_owners_is_explained() {
-        let refused = |message: &str| Error::Api(Box::new(kube::core::Status { message: message.into(), code: 403, ..Default::default() })).to_string();
+        let refused = |message: &str| {
+            Error::Api(Box::new(kube::core::Status { message: message.into(), code: 403, ..Default::default() }))
+                .to_string()
+        };
         let guarded = "controllerrevisions.apps \"a\" is forbidden: cannot set an ownerRef on a resource you can't delete: , <nil>";
         assert!(refused(guarded).contains("rbac.ownerReferences=true"));
         assert!(!refused("pods \"a\" is forbidden").contains("ownerReferences"));

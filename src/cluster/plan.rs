@@ -73,7 +73,10 @@ impl Memory {
         let wanted = |e: &Entry| {
             let made = e.t.and_then(|seconds| Timestamp::from_second(seconds).ok());
             let (hash, fingerprint, version) = (e.h.clone(), e.f.clone(), e.v.clone());
-            Some((Id::parse(&e.id)?, Wanted { hash, fingerprint, version, due: due(&app, &e.id, now), made, ..Default::default() }))
+            Some((
+                Id::parse(&e.id)?,
+                Wanted { hash, fingerprint, version, due: due(&app, &e.id, now), made, ..Default::default() },
+            ))
         };
         Self { wanted: entries.iter().filter_map(wanted).collect(), app, ..Default::default() }
     }
@@ -103,8 +106,10 @@ impl Memory {
             let one = newest.entry(digits(&id.name)).or_default();
             *one = one.clone().max((it.made, id.name.clone()));
         }
-        let last = |id: &Id| id.kind == "Secret" && newest.get(&digits(&id.name)).is_some_and(|(_, name)| *name == id.name);
-        self.wanted.retain(|id, it| wanted.contains(id) || observed.records.contains_key(id) || young(it.made) || last(id));
+        let last =
+            |id: &Id| id.kind == "Secret" && newest.get(&digits(&id.name)).is_some_and(|(_, name)| *name == id.name);
+        self.wanted
+            .retain(|id, it| wanted.contains(id) || observed.records.contains_key(id) || young(it.made) || last(id));
         self.troubles.retain(|id, _| wanted.contains(id));
     }
 
@@ -127,7 +132,9 @@ impl Memory {
 
     /// The Secrets that were made, and when.
     pub fn secrets(&self) -> BTreeMap<String, Timestamp> {
-        let made = |(id, wanted): (&Id, &Wanted)| (id.kind == "Secret").then(|| (id.name.clone(), wanted.made.unwrap_or_default()));
+        let made = |(id, wanted): (&Id, &Wanted)| {
+            (id.kind == "Secret").then(|| (id.name.clone(), wanted.made.unwrap_or_default()))
+        };
         self.wanted.iter().filter_map(made).collect()
     }
 
@@ -153,7 +160,8 @@ impl Memory {
 
 /// A day later, give or take a quarter: spread by application and name, so that no two objects of a cluster are due together.
 fn due(app: &str, id: &str, now: Timestamp) -> Timestamp {
-    let spread = u64::from_str_radix(&digest::of_bytes(format!("{app}/{id}").as_bytes())[..8], 16).unwrap_or_default() % (12 * 3600);
+    let spread = u64::from_str_radix(&digest::of_bytes(format!("{app}/{id}").as_bytes())[..8], 16).unwrap_or_default()
+        % (12 * 3600);
     now.saturating_add(SignedDuration::from_secs(18 * 3600 + spread as i64)).unwrap_or(now)
 }
 
@@ -190,17 +198,32 @@ pub enum Why {
 }
 
 /// Decides on one object. `claim_exists` says whether a claim that we wrote to is there.
-pub fn step(object: &Object, record: Option<&Record>, memory: &Memory, claim_exists: impl Fn(&str) -> bool, now: Timestamp) -> Step {
+pub fn step(
+    object: &Object,
+    record: Option<&Record>,
+    memory: &Memory,
+    claim_exists: impl Fn(&str) -> bool,
+    now: Timestamp,
+) -> Step {
     let wished = wish(object, record, memory, claim_exists, now);
-    let trouble = memory.troubles.get(&object.id()).filter(|trouble| now < trouble.not_before && trouble.hash == object.hash());
+    let trouble =
+        memory.troubles.get(&object.id()).filter(|trouble| now < trouble.not_before && trouble.hash == object.hash());
     match (wished, trouble) {
-        (Step::Create | Step::Secret { .. } | Step::Apply { why: Why::Changed | Why::Repair, .. }, Some(trouble)) => Step::Later(trouble.cause.clone()),
+        (Step::Create | Step::Secret { .. } | Step::Apply { why: Why::Changed | Why::Repair, .. }, Some(trouble)) => {
+            Step::Later(trouble.cause.clone())
+        }
         (Step::Apply { why: Why::Insurance, .. }, Some(_)) => Step::Skip,
         (wished, _) => wished,
     }
 }
 
-fn wish(object: &Object, record: Option<&Record>, memory: &Memory, claim_exists: impl Fn(&str) -> bool, now: Timestamp) -> Step {
+fn wish(
+    object: &Object,
+    record: Option<&Record>,
+    memory: &Memory,
+    claim_exists: impl Fn(&str) -> bool,
+    now: Timestamp,
+) -> Step {
     let wanted = memory.wanted.get(&object.id());
     if object.is_held() {
         let kept = object.kind.prune == Prune::Keep && object.kind.watched != Watched::Never;
@@ -219,11 +242,7 @@ fn wish(object: &Object, record: Option<&Record>, memory: &Memory, claim_exists:
     let apply = |why| Step::Apply { uid: record.uid.clone(), why };
     match wanted {
         Some(wanted) if wanted.hash == hash && record.hash == hash && wanted.fingerprint == record.fingerprint => {
-            if now >= wanted.due {
-                apply(Why::Insurance)
-            } else {
-                Step::Skip
-            }
+            if now >= wanted.due { apply(Why::Insurance) } else { Step::Skip }
         }
         Some(wanted) if wanted.hash == hash => match contested(wanted, now) {
             true => Step::Contested,
@@ -247,7 +266,14 @@ mod tests {
 
     fn object() -> Object {
         let kind = Owned::of("Service").unwrap_or(&crate::kit::owned::OWNED[0]);
-        Object { kind, name: "a".into(), part: "gateway".into(), body: serde_json::json!({"metadata": {}}), gate: Gate::Open, secret: None }
+        Object {
+            kind,
+            name: "a".into(),
+            part: "gateway".into(),
+            body: serde_json::json!({"metadata": {}}),
+            gate: Gate::Open,
+            secret: None,
+        }
     }
 
     fn there(hash: &str, fingerprint: &str) -> Record {
@@ -267,18 +293,33 @@ mod tests {
         assert_eq!(decide(Some(&there(&hash, "f")), &memory, now), Step::Skip);
         let later = |hours| now + SignedDuration::from_hours(hours);
         assert_eq!(decide(Some(&there(&hash, "f")), &memory, later(17)), Step::Skip);
-        assert_eq!(decide(Some(&there(&hash, "f")), &memory, later(31)), Step::Apply { uid: "u".into(), why: Why::Insurance });
-        assert_eq!(decide(Some(&there(&hash, "other")), &memory, now), Step::Apply { uid: "u".into(), why: Why::Repair });
-        assert_eq!(decide(Some(&there("edited", "f")), &memory, now), Step::Apply { uid: "u".into(), why: Why::Repair });
+        assert_eq!(
+            decide(Some(&there(&hash, "f")), &memory, later(31)),
+            Step::Apply { uid: "u".into(), why: Why::Insurance }
+        );
+        assert_eq!(
+            decide(Some(&there(&hash, "other")), &memory, now),
+            Step::Apply { uid: "u".into(), why: Why::Repair }
+        );
+        assert_eq!(
+            decide(Some(&there("edited", "f")), &memory, now),
+            Step::Apply { uid: "u".into(), why: Why::Repair }
+        );
         assert_eq!(decide(None, &memory, now), Step::Create);
     }
 
     #[test]
     fn without_memory_one_apply_is_sent() {
         let hash = object().hash();
-        assert_eq!(decide(Some(&there(&hash, "f")), &Memory::default(), Timestamp::UNIX_EPOCH), Step::Apply { uid: "u".into(), why: Why::Changed });
-        let memory =
-            Memory::load("a/shop".into(), &[Entry { id: "Service/a".into(), v: "1".into(), h: hash.clone(), f: "f".into(), t: None }], Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            decide(Some(&there(&hash, "f")), &Memory::default(), Timestamp::UNIX_EPOCH),
+            Step::Apply { uid: "u".into(), why: Why::Changed }
+        );
+        let memory = Memory::load(
+            "a/shop".into(),
+            &[Entry { id: "Service/a".into(), v: "1".into(), h: hash.clone(), f: "f".into(), t: None }],
+            Timestamp::UNIX_EPOCH,
+        );
         assert_eq!(decide(Some(&there(&hash, "f")), &memory, Timestamp::UNIX_EPOCH), Step::Skip);
     }
 
@@ -294,7 +335,10 @@ mod tests {
     fn what_is_repaired_too_often_is_left_alone_for_a_while() {
         let (mut memory, hash, mut now) = (Memory::default(), object().hash(), Timestamp::UNIX_EPOCH);
         for _ in 0..5 {
-            assert!(matches!(decide(Some(&there(&hash, "theirs")), &memory, now), Step::Apply { why: Why::Repair, .. }) || memory.wanted.is_empty());
+            assert!(
+                matches!(decide(Some(&there(&hash, "theirs")), &memory, now), Step::Apply { why: Why::Repair, .. })
+                    || memory.wanted.is_empty()
+            );
             memory.note(object().id(), hash.clone(), "f".into(), "1", true, now);
             now += SignedDuration::from_secs(1);
         }
@@ -318,7 +362,11 @@ mod tests {
         let held = Object { gate: Gate::Hold(vec!["x".into()]), ..object() };
         assert_eq!(memory.next_due(&[held]), None, "nobody would renew it, and the moment would pass and stay");
         assert_eq!(memory.next_due(&[]), None, "what is only kept is never due");
-        assert_ne!(due("a/shop", "Service/a", now), due("b/shop", "Service/a", now), "a thousand gateways are not due in one second");
+        assert_ne!(
+            due("a/shop", "Service/a", now),
+            due("b/shop", "Service/a", now),
+            "a thousand gateways are not due in one second"
+        );
     }
 
     #[test]
@@ -348,11 +396,20 @@ mod tests {
 
     #[test]
     fn secrets_that_nobody_wants_are_forgotten_after_a_while_and_repairs_counted_up_to_a_bound() {
-        let [secret, last] = ["login-v1-0a0b0c0d", "login-v2-0a0b0c0d"].map(|name| Id { kind: "Secret", name: name.into() });
+        let [secret, last] =
+            ["login-v1-0a0b0c0d", "login-v2-0a0b0c0d"].map(|name| Id { kind: "Secret", name: name.into() });
         let mut memory = Memory::default();
         memory.note(secret.clone(), "h".into(), String::new(), "1", false, Timestamp::UNIX_EPOCH);
-        memory.note(last.clone(), "h".into(), String::new(), "1", false, Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1));
-        let at = |hours| Observed { now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours), ..Default::default() };
+        memory.note(
+            last.clone(),
+            "h".into(),
+            String::new(),
+            "1",
+            false,
+            Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1),
+        );
+        let at =
+            |hours| Observed { now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours), ..Default::default() };
         memory.tidy(&[], &at(1));
         assert!(memory.wanted.contains_key(&secret));
         memory.tidy(&[], &at(3));

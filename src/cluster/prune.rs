@@ -40,7 +40,13 @@ pub fn unwanted<'a>(objects: &[Object], observed: &'a Observed, app_uid: &str) -
 ///
 /// # Errors
 /// When the API server could not be asked; the next pass tries again.
-pub async fn prune(client: &Client, index: &Index, key: &AppKey, app: &MicroserviceApp, unwanted: &[(&Id, &Record)]) -> Result<bool, Error> {
+pub async fn prune(
+    client: &Client,
+    index: &Index,
+    key: &AppKey,
+    app: &MicroserviceApp,
+    unwanted: &[(&Id, &Record)],
+) -> Result<bool, Error> {
     if unwanted.is_empty() {
         return Ok(true);
     }
@@ -59,7 +65,9 @@ pub async fn prune(client: &Client, index: &Index, key: &AppKey, app: &Microserv
 async fn is_current(client: &Client, key: &AppKey, app: &MicroserviceApp) -> Result<bool, Error> {
     let api: Api<PartialObjectMeta<MicroserviceApp>> = Api::namespaced(client.clone(), &key.namespace);
     match within(api.get(&key.name)).await {
-        Ok(live) => Ok(live.uid() == app.uid() && live.metadata.generation == app.metadata.generation && live.metadata.deletion_timestamp.is_none()),
+        Ok(live) => Ok(live.uid() == app.uid()
+            && live.metadata.generation == app.metadata.generation
+            && live.metadata.deletion_timestamp.is_none()),
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
     }
@@ -90,17 +98,30 @@ fn params(uid: &str) -> DeleteParams {
 ///
 /// # Errors
 /// When the API server could not be asked; the next pass tries again.
-pub async fn unstick(client: &Client, key: &AppKey, observed: &Observed, stateful: &[(&str, &Workload)]) -> Result<(), Error> {
+pub async fn unstick(
+    client: &Client,
+    key: &AppKey,
+    observed: &Observed,
+    stateful: &[(&str, &Workload)],
+) -> Result<(), Error> {
     // A StatefulSet makes its pods before it says of which revision they are to be.
     for (part, workload) in stateful.iter().filter(|(_, workload)| workload.observed && !workload.revision.is_empty()) {
-        let stuck = observed
-            .pods
-            .iter()
-            .filter(|(_, pod)| pod.part == *part && !pod.ready && !pod.deleting && !pod.revision.is_empty() && pod.revision != workload.revision);
+        let stuck = observed.pods.iter().filter(|(_, pod)| {
+            pod.part == *part
+                && !pod.ready
+                && !pod.deleting
+                && !pod.revision.is_empty()
+                && pod.revision != workload.revision
+        });
         for (name, pod) in stuck {
             let api: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
             match within(api.delete(name, &params(&pod.uid))).await {
-                Ok(_) => tracing::info!(app = key.name, namespace = key.namespace, pod = name, "deleted a pod that was stuck on an old revision"),
+                Ok(_) => tracing::info!(
+                    app = key.name,
+                    namespace = key.namespace,
+                    pod = name,
+                    "deleted a pod that was stuck on an old revision"
+                ),
                 Err(error) if error.is_not_found() || error.is_conflict() => {}
                 Err(error) => return Err(error),
             }

@@ -36,13 +36,19 @@ pub struct Events(mpsc::Sender<(k8s_openapi::api::core::v1::ObjectReference, app
 impl Events {
     /// Starts the task.
     pub fn start(client: Client, instance: Option<String>) -> Self {
-        let (sender, mut receiver) = mpsc::channel::<(k8s_openapi::api::core::v1::ObjectReference, app::events::Event)>(BACKLOG);
+        let (sender, mut receiver) =
+            mpsc::channel::<(k8s_openapi::api::core::v1::ObjectReference, app::events::Event)>(BACKLOG);
         let reporter = Reporter { controller: MANAGER.into(), instance };
         tokio::spawn(async move {
             while let Some((about, event)) = receiver.recv().await {
                 let type_ = if event.warning { EventType::Warning } else { EventType::Normal };
-                let event =
-                    Event { type_, reason: event.reason, note: Some(event.message.chars().take(1000).collect()), action: "Reconcile".into(), secondary: None };
+                let event = Event {
+                    type_,
+                    reason: event.reason,
+                    note: Some(event.message.chars().take(1000).collect()),
+                    action: "Reconcile".into(),
+                    secondary: None,
+                };
                 // A recorder that lives on counts all events of one reason as one, in the words of the first. Ours differ, and each tells of a change.
                 let recorder = Recorder::new(client.clone(), reporter.clone());
                 if let Err(error) = within(recorder.publish(&event, &about)).await {

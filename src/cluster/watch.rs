@@ -46,10 +46,21 @@ pub fn start(client: &Client, namespace: Option<&str>, index: &Arc<Index>) -> Jo
     for (number, row) in watched().enumerate() {
         let (kind, index) = (resource(row), index.clone());
         match row.watched {
-            Watched::Facts => watches.spawn(follow(scoped::<DynamicObject>(client, namespace, &kind), APP, number, Objects(row, index, facts::record))),
+            Watched::Facts => watches.spawn(follow(
+                scoped::<DynamicObject>(client, namespace, &kind),
+                APP,
+                number,
+                Objects(row, index, facts::record),
+            )),
             _ => {
-                let read = |_: &str, object: &PartialObjectMeta<DynamicObject>| facts::metadata_record(&object.metadata);
-                watches.spawn(follow(scoped::<PartialObjectMeta<DynamicObject>>(client, namespace, &kind), APP, number, Objects(row, index, read)))
+                let read =
+                    |_: &str, object: &PartialObjectMeta<DynamicObject>| facts::metadata_record(&object.metadata);
+                watches.spawn(follow(
+                    scoped::<PartialObjectMeta<DynamicObject>>(client, namespace, &kind),
+                    APP,
+                    number,
+                    Objects(row, index, read),
+                ))
             }
         };
     }
@@ -60,14 +71,21 @@ pub fn start(client: &Client, namespace: Option<&str>, index: &Arc<Index>) -> Jo
 }
 
 /// Objects of a kind known only by name, of one namespace or of all.
-pub fn scoped<K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>>(client: &Client, namespace: Option<&str>, kind: &ApiResource) -> Api<K> {
+pub fn scoped<K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>>(
+    client: &Client,
+    namespace: Option<&str>,
+    kind: &ApiResource,
+) -> Api<K> {
     match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
         None => Api::all_with(client.clone(), kind),
     }
 }
 
-fn typed<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(client: &Client, namespace: Option<&str>) -> Api<K> {
+fn typed<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(
+    client: &Client,
+    namespace: Option<&str>,
+) -> Api<K> {
     match namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),

@@ -18,13 +18,18 @@ use crate::kit::{
 pub fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str) -> Option<String> {
     let record = facts::metadata_record(&there.metadata);
     let owner = there.metadata.owner_references.iter().flatten().next();
-    let wanted = |field: &str| object.body.pointer(&format!("/metadata/ownerReferences/0/{field}")).and_then(Value::as_str);
+    let wanted =
+        |field: &str| object.body.pointer(&format!("/metadata/ownerReferences/0/{field}")).and_then(Value::as_str);
     let label = there.labels().get(APP);
-    let same_app = owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && label.is_none_or(|label| label == app);
+    let same_app =
+        owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && label.is_none_or(|label| label == app);
     let owned = wanted("uid").is_some() && record.owner.as_deref() == wanted("uid");
     // What a backup tool brings back has neither our mark as its manager nor a living owner, but its label, which only we may write, and its digest.
     let marked = !record.fingerprint.is_empty() || label.is_some() && digest::is_digest(&record.hash);
-    let kin = owner.is_none_or(|o| o.kind == "MicroserviceApp" || Some(o.kind.as_str()) == wanted("kind") && Some(o.name.as_str()) == wanted("name"));
+    let kin = owner.is_none_or(|o| {
+        o.kind == "MicroserviceApp"
+            || Some(o.kind.as_str()) == wanted("kind") && Some(o.name.as_str()) == wanted("name")
+    });
     // A claim that was made for our pods, and that nobody wrote to as far as its labels, which only we may write, tell.
     let part = object.body.pointer("/metadata/labels").and_then(|labels| labels[PART].as_str());
     let blank = object.kind.kind == "PersistentVolumeClaim" && label.is_some() && !there.labels().contains_key(ENGINE);
@@ -39,9 +44,15 @@ pub fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: 
     let advice = match object.kind.prune {
         Prune::Delete => "Rename or delete it, or give the application another name",
         // It may hold data: nobody is told to throw it away.
-        Prune::Keep => "If it is data of this application from a backup, bring it back with its labels and annotations; else give the application another name",
+        Prune::Keep => {
+            "If it is data of this application from a backup, bring it back with its labels and annotations; else give the application another name"
+        }
     };
-    Some(format!("{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. {advice}", object.id(), object.part))
+    Some(format!(
+        "{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. {advice}",
+        object.id(),
+        object.part
+    ))
 }
 
 /// Who keeps changing what of ours. A field that somebody removes belongs to nobody, and is not named.

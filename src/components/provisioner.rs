@@ -3,11 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{ConfigMap, KeyToPath, ProjectedVolumeSource, SecretProjection, SecretVolumeSource, Volume, VolumeMount, VolumeProjection};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, KeyToPath, ProjectedVolumeSource, SecretProjection, SecretVolumeSource, Volume, VolumeMount,
+    VolumeProjection,
+};
 
 use crate::kit::{
     access,
-    agents::{AGENT_PORT, LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Provision, SECRETS_FOLDER, SecretUse, WHOLE_SECRETS_FOLDER, WatchedSecrets},
+    agents::{
+        AGENT_PORT, LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Provision, SECRETS_FOLDER, SecretUse,
+        WHOLE_SECRETS_FOLDER, WatchedSecrets,
+    },
     credentials::{self, Hook, PASSWORD, USERNAME},
     digest,
     objects::Objects,
@@ -34,7 +40,12 @@ const WHOLE_SECRETS: usize = 100;
 pub fn plan(scope: &Scope<'_>, provisions: Vec<Provision>, secrets: Option<WatchedSecrets>) -> Option<Plan> {
     let needed = !provisions.is_empty() || secrets.is_some();
     let secrets = secrets.map(|watched| WatchedSecrets { uses: bounded(watched.uses), ..watched });
-    needed.then(|| Plan { mark: format!("{}/{}", scope.namespace, scope.app), interval_seconds: INTERVAL_SECONDS, provisions, secrets })
+    needed.then(|| Plan {
+        mark: format!("{}/{}", scope.namespace, scope.app),
+        interval_seconds: INTERVAL_SECONDS,
+        provisions,
+        secrets,
+    })
 }
 
 /// The plan as it is published, and the digest by which a report names it.
@@ -46,7 +57,8 @@ pub fn published(plan: &Plan) -> (String, String) {
 
 /// Name of the Secret with the key of digests. An application that is made again digests anew.
 pub fn digest_key(scope: &Scope<'_>, version: u32) -> String {
-    Hook { anchor: scope.app.into(), id: credentials::digits(scope.uid), uid: None }.secret_name(&scope.component(ROLE, "key"), version)
+    Hook { anchor: scope.app.into(), id: credentials::digits(scope.uid), uid: None }
+        .secret_name(&scope.component(ROLE, "key"), version)
 }
 
 /// Name of the report's ConfigMap.
@@ -80,7 +92,11 @@ pub fn build(scope: &Scope<'_>, plan: Plan, out: &mut Objects) {
         replicas: 1,
         files: Some((PLAN_FOLDER.into(), BTreeMap::from([(PLAN_FILE.to_owned(), text)]))),
         volumes: [vec![access::token("token"), logins(&credentials)], volumes].concat(),
-        mounts: [vec![pod::mount("token", access::TOKEN_FOLDER, true), pod::mount("logins", LOGINS_FOLDER, true)], mounts].concat(),
+        mounts: [
+            vec![pod::mount("token", access::TOKEN_FOLDER, true), pod::mount("logins", LOGINS_FOLDER, true)],
+            mounts,
+        ]
+        .concat(),
         readiness: Some(Ask::Http { path: "/readyz".into(), port: AGENT_PORT }),
         liveness: Some(Ask::Http { path: "/livez".into(), port: AGENT_PORT }),
         resources: scope.agent_resources.cloned(),
@@ -95,7 +111,9 @@ pub fn build(scope: &Scope<'_>, plan: Plan, out: &mut Objects) {
 
 fn credentials_of(provision: &Provision) -> Vec<String> {
     match provision {
-        Provision::PostgreSQL(server) => server.logins.iter().map(|login| login.secret.clone()).chain([server.admin_secret.clone()]).collect(),
+        Provision::PostgreSQL(server) => {
+            server.logins.iter().map(|login| login.secret.clone()).chain([server.admin_secret.clone()]).collect()
+        }
     }
 }
 
@@ -113,7 +131,12 @@ fn secrets(uses: &[SecretUse]) -> Vec<(Volume, VolumeMount)> {
     });
     let whole = uses.iter().filter(|used| used.key.is_none()).enumerate().map(|(i, used)| {
         let name = format!("secret-{i}");
-        let source = SecretVolumeSource { secret_name: Some(used.secret.clone()), optional: Some(true), default_mode: Some(0o440), ..Default::default() };
+        let source = SecretVolumeSource {
+            secret_name: Some(used.secret.clone()),
+            optional: Some(true),
+            default_mode: Some(0o440),
+            ..Default::default()
+        };
         let mount = pod::mount(&name, &format!("{WHOLE_SECRETS_FOLDER}/{}", used.secret), true);
         (Volume { name, secret: Some(source), ..Default::default() }, mount)
     });
@@ -122,12 +145,21 @@ fn secrets(uses: &[SecretUse]) -> Vec<(Volume, VolumeMount)> {
 
 /// Every login as a folder. A Secret that is gone is not in the way of the others: the report says which one is missing.
 fn logins(secrets: &BTreeSet<String>) -> Volume {
-    let items = |name: &str| [USERNAME, PASSWORD].map(|key| KeyToPath { key: key.into(), path: format!("{name}/{key}"), ..Default::default() });
+    let items = |name: &str| {
+        [USERNAME, PASSWORD].map(|key| KeyToPath {
+            key: key.into(),
+            path: format!("{name}/{key}"),
+            ..Default::default()
+        })
+    };
     projected("logins", secrets.iter().map(|name| projection(name, items(name).into())).collect())
 }
 
 fn projection(secret: &str, items: Vec<KeyToPath>) -> VolumeProjection {
-    VolumeProjection { secret: Some(SecretProjection { name: secret.into(), items: Some(items), optional: Some(true) }), ..Default::default() }
+    VolumeProjection {
+        secret: Some(SecretProjection { name: secret.into(), items: Some(items), optional: Some(true) }),
+        ..Default::default()
+    }
 }
 
 fn projected(name: &str, sources: Vec<VolumeProjection>) -> Volume {
@@ -161,8 +193,12 @@ mod tests {
     #[test]
     fn two_hundred_secrets_are_one_volume() {
         let uses: Vec<_> = (0..750).map(|i| used(i % 200, Some(i), 20)).collect();
-        let uses =
-            bounded(uses.clone()).into_iter().zip(uses).map(|(kept, given)| (kept == given).then_some(kept)).collect::<Option<Vec<_>>>().unwrap_or_default();
+        let uses = bounded(uses.clone())
+            .into_iter()
+            .zip(uses)
+            .map(|(kept, given)| (kept == given).then_some(kept))
+            .collect::<Option<Vec<_>>>()
+            .unwrap_or_default();
         assert_eq!(uses.len(), 750, "what 50 services with 15 keys each use fits");
         let mounted = secrets(&uses);
         assert_eq!(mounted.len(), 1);
@@ -177,9 +213,11 @@ mod tests {
         let uses = bounded(keyed.chain((0..1600).map(|i| used(i, None, 253))).collect());
         let short = bounded((0..1600).map(|i| used(i, None, 10)).collect());
         assert_eq!(short.len(), WHOLE_SECRETS);
-        let plan = Plan { secrets: Some(WatchedSecrets { key: "key".into(), uses: uses.clone() }), ..Default::default() };
+        let plan =
+            Plan { secrets: Some(WatchedSecrets { key: "key".into(), uses: uses.clone() }), ..Default::default() };
         assert!(published(&plan).0.len() < 512 * 1024, "{}", published(&plan).0.len());
-        let pod = serde_json::to_string(&secrets(&uses).into_iter().map(|(volume, _)| volume).collect::<Vec<_>>()).unwrap_or_default();
+        let pod = serde_json::to_string(&secrets(&uses).into_iter().map(|(volume, _)| volume).collect::<Vec<_>>())
+            .unwrap_or_default();
         assert!(!pod.is_empty() && pod.len() < 700 * 1024, "{}", pod.len());
     }
 }

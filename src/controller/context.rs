@@ -54,7 +54,14 @@ pub struct State {
 impl Context {
     pub fn new(client: Client, index: Arc<Index>, options: &Options) -> Self {
         let events = Events::start(client.clone(), Some(options.identity.clone()));
-        Self { client, index, events, settings: options.settings.clone(), telemetry: Telemetry::default(), apps: Mutex::default() }
+        Self {
+            client,
+            index,
+            events,
+            settings: options.settings.clone(),
+            telemetry: Telemetry::default(),
+            apps: Mutex::default(),
+        }
     }
 
     /// What is remembered of this application, and not of a dead one of its name. What nobody remembers stands in its status.
@@ -64,7 +71,11 @@ impl Context {
             return state.clone();
         }
         let entries = app.status.iter().flat_map(|s| &s.inventory).flat_map(|i| i.entries.clone()).collect::<Vec<_>>();
-        State { uid, memory: Memory::load(format!("{}/{}", key.namespace, key.name), &entries, jiff::Timestamp::now()), ..Default::default() }
+        State {
+            uid,
+            memory: Memory::load(format!("{}/{}", key.namespace, key.name), &entries, jiff::Timestamp::now()),
+            ..Default::default()
+        }
     }
 
     pub fn remember(&self, key: AppKey, state: State) {

@@ -32,7 +32,11 @@ const CONCURRENCY: u16 = 8;
 ///
 /// # Errors
 /// When the ports for health and metrics cannot be had.
-pub async fn run(client: Client, options: Options, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), std::io::Error> {
+pub async fn run(
+    client: Client,
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), std::io::Error> {
     let (index, changes) = Index::new(watches::count());
     let index = Arc::new(index);
     let (ready, is_ready) = watch::channel(false);
@@ -48,13 +52,15 @@ pub async fn run(client: Client, options: Options, shutdown: impl Future<Output 
         prepared(&client, &index).await;
         let _ = ready.send(true);
         let Some(namespace) = &options.lease_namespace else {
-            return work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone())).await;
+            return work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone()))
+                .await;
         };
         let mut candidate = Candidate::new(client.clone(), namespace, options.identity.clone());
         candidate.elected().await;
         tracing::info!(identity = options.identity, "leading");
         {
-            let working = work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone()));
+            let working =
+                work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone()));
             tokio::select! {
                 () = working => {}
                 () = candidate.deposed() => tracing::error!("no longer leading; the process ends, and begins again as a candidate"),
@@ -99,7 +105,13 @@ async fn prepared(client: &Client, index: &Index) {
 }
 
 /// Works until `stop` is done and the passes under way have ended.
-async fn work(client: Client, namespace: Option<&str>, context: Arc<Context>, changes: Changes, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+async fn work(
+    client: Client,
+    namespace: Option<&str>,
+    context: Arc<Context>,
+    changes: Changes,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
     let kind = ApiResource::erase::<MicroserviceApp>(&());
     let writer = reflector::store::Writer::new(kind.clone());
     let reader = writer.as_reader();
@@ -146,7 +158,9 @@ async fn work(client: Client, namespace: Option<&str>, context: Arc<Context>, ch
 
 /// Errors of a watch stay with the watch: the queue's own backoff would stop all others.
 fn calm<K, E: std::fmt::Display>(stream: impl Stream<Item = Result<K, E>>) -> impl Stream<Item = Result<K, E>> {
-    stream.filter_map(|item| async move { item.inspect_err(|error| tracing::warn!(%error, "watch of applications interrupted")).ok().map(Ok) })
+    stream.filter_map(|item| async move {
+        item.inspect_err(|error| tracing::warn!(%error, "watch of applications interrupted")).ok().map(Ok)
+    })
 }
 
 /// What makes an application worth a pass: another one of its name, another specification, the end.

@@ -52,7 +52,8 @@ pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Resul
 
 fn words(error: JoinError) -> String {
     let Ok(panic) = error.try_into_panic() else { return "it was ended".into() };
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text =
+        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "without a word".into())
 }
 
@@ -95,12 +96,16 @@ async fn pass(object: &DynamicObject, context: &Context) -> Result<Action, Error
         }
         Err(problems) => {
             let status = report::refusal(&app, &problems, &observed, &context.settings);
-            return publish(&app, status, &Applied::default(), key, state, context).await.map(|()| Action::await_change());
+            return publish(&app, status, &Applied::default(), key, state, context)
+                .await
+                .map(|()| Action::await_change());
         }
     };
     // The report speaks of what is there now, answers to our own writes included.
     let observed = Observed { secrets: state.memory.secrets(), ..context.index.observe(&key) };
-    let Ok(sound) = App::resolve(&app, &observed, &context.settings) else { return Ok(Action::requeue(Duration::from_millis(100))) };
+    let Ok(sound) = App::resolve(&app, &observed, &context.settings) else {
+        return Ok(Action::requeue(Duration::from_millis(100)));
+    };
     let status = report::report(&sound, &applied, &context.settings);
     let next = next(&app, &status, &applied, &mut state, due, observed.now);
     let well = applied.is_well();
@@ -118,12 +123,21 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
         let pending = differences(objects, observed, &state.memory).into_iter().collect();
         return Applied { pending, inventory: state.memory.entries(&context.settings.version), ..Default::default() };
     }
-    let applier = Applier { client: context.client.clone(), index: context.index.clone(), key: key.clone(), version: context.settings.version.clone() };
+    let applier = Applier {
+        client: context.client.clone(),
+        index: context.index.clone(),
+        key: key.clone(),
+        version: context.settings.version.clone(),
+    };
     let mut applied = applier.apply(objects, observed, &mut state.memory).await;
     let unwanted = prune::unwanted(objects, observed, app.scope.uid);
     match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
         Ok(true) => {}
-        Ok(false) => applied.failed = Some("objects that nobody wants any more are still there; they go when the cluster is seen whole".into()),
+        Ok(false) => {
+            applied.failed = Some(
+                "objects that nobody wants any more are still there; they go when the cluster is seen whole".into(),
+            )
+        }
         Err(error) => applied.failed = Some(error.to_string()),
     }
     let stateful: Vec<_> = objects
@@ -143,18 +157,32 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
 }
 
 /// When to look again although nothing happened.
-fn next(app: &MicroserviceApp, status: &Status, applied: &Applied, state: &mut State, due: Option<Timestamp>, now: Timestamp) -> Action {
+fn next(
+    app: &MicroserviceApp,
+    status: &Status,
+    applied: &Applied,
+    state: &mut State,
+    due: Option<Timestamp>,
+    now: Timestamp,
+) -> Action {
     if !applied.is_well() {
         state.failures = state.failures.saturating_add(1);
-        return Action::requeue(backoff(state.failures, if applied.failed.is_some() { LONGEST_RETRY } else { LONGEST_LOOK }));
+        return Action::requeue(backoff(
+            state.failures,
+            if applied.failed.is_some() { LONGEST_RETRY } else { LONGEST_LOOK },
+        ));
     }
     if !applied.contested.is_empty() {
         return Action::requeue(Duration::from_secs(60));
     }
     // The moment at which waiting becomes too long, and the next object that is applied for insurance.
     let waiting = status.conditions.iter().find(|c| c.type_ == "Reconciling").map(|c| c.last_transition_time.0);
-    let deadline = waiting.and_then(|since| since.checked_add(SignedDuration::from_secs(i64::from(app.spec.progress_deadline_seconds.unwrap_or(600)))).ok());
-    let until = |at: Timestamp, least: u64| Duration::try_from(at.duration_since(now)).unwrap_or_default().max(Duration::from_secs(least));
+    let deadline = waiting.and_then(|since| {
+        since.checked_add(SignedDuration::from_secs(i64::from(app.spec.progress_deadline_seconds.unwrap_or(600)))).ok()
+    });
+    let until = |at: Timestamp, least: u64| {
+        Duration::try_from(at.duration_since(now)).unwrap_or_default().max(Duration::from_secs(least))
+    };
     let soonest = deadline.map(|at| until(at, 1)).into_iter().chain(due.map(|at| until(at, 60))).min();
     soonest.map_or_else(Action::await_change, Action::requeue)
 }
@@ -168,7 +196,14 @@ fn use_latest_status(app: &mut MicroserviceApp, state: &State) {
     }
 }
 
-async fn publish(app: &MicroserviceApp, status: Status, applied: &Applied, key: AppKey, mut state: State, context: &Context) -> Result<(), Error> {
+async fn publish(
+    app: &MicroserviceApp,
+    status: Status,
+    applied: &Applied,
+    key: AppKey,
+    mut state: State,
+    context: &Context,
+) -> Result<(), Error> {
     let (before, status) = (app.status.clone().unwrap_or_default(), status.bounded());
     let events = app::events::events(&before, &status, applied);
     if before != status {
@@ -186,7 +221,12 @@ async fn publish(app: &MicroserviceApp, status: Status, applied: &Applied, key: 
 }
 
 /// Writes a status; one that is refused is replaced by the little that says so, for silence would look like the last word.
-async fn written(client: &kube::Client, app: &MicroserviceApp, before: &Status, status: Status) -> Result<(u64, Status), ClusterError> {
+async fn written(
+    client: &kube::Client,
+    app: &MicroserviceApp,
+    before: &Status,
+    status: Status,
+) -> Result<(u64, Status), ClusterError> {
     let error = match publish::status(client, app, &status).await {
         Err(error) if error.is_invalid() => error,
         answer => return answer.map(|version| (version, status)),
@@ -198,12 +238,18 @@ async fn written(client: &kube::Client, app: &MicroserviceApp, before: &Status, 
 
 fn decoded(object: &DynamicObject) -> Result<MicroserviceApp, Problem> {
     let json = serde_json::to_value(object).map_err(|e| Problem::new("", "InvalidSpec", e.to_string()))?;
-    serde_path_to_error::deserialize(json)
-        .map_err(|e| Problem::new(e.path().to_string(), "InvalidSpec", format!("this operator cannot read it: {}", e.inner())))
+    serde_path_to_error::deserialize(json).map_err(|e| {
+        Problem::new(e.path().to_string(), "InvalidSpec", format!("this operator cannot read it: {}", e.inner()))
+    })
 }
 
 /// A resource that this operator cannot read, such as one of a newer definition: nothing of it is touched, and it says why.
-async fn unreadable(object: &DynamicObject, key: &AppKey, problem: Problem, context: &Context) -> Result<Action, Error> {
+async fn unreadable(
+    object: &DynamicObject,
+    key: &AppKey,
+    problem: Problem,
+    context: &Context,
+) -> Result<Action, Error> {
     let status = object.data.get("status").cloned().and_then(|s| serde_json::from_value(s).ok());
     let bare = MicroserviceApp { metadata: object.metadata.clone(), spec: Default::default(), status };
     let mut app = bare;

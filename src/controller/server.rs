@@ -20,14 +20,31 @@ use crate::cluster::index::Index;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Serves `/livez`, `/readyz` and `/metrics`, each where it is wanted.
-pub async fn start(options: &Options, telemetry: Telemetry, ready: watch::Receiver<bool>, index: Arc<Index>) -> Result<(), io::Error> {
+pub async fn start(
+    options: &Options,
+    telemetry: Telemetry,
+    ready: watch::Receiver<bool>,
+    index: Arc<Index>,
+) -> Result<(), io::Error> {
     let is_alive = move || {
         let alive = index.is_alive(Instant::now());
-        async move { if alive { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "a watch has failed for five minutes\n") } }
+        async move {
+            if alive {
+                (StatusCode::OK, "ok\n")
+            } else {
+                (StatusCode::SERVICE_UNAVAILABLE, "a watch has failed for five minutes\n")
+            }
+        }
     };
     let is_ready = move || {
         let ready = *ready.borrow();
-        async move { if ready { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not every object has been seen yet\n") } }
+        async move {
+            if ready {
+                (StatusCode::OK, "ok\n")
+            } else {
+                (StatusCode::SERVICE_UNAVAILABLE, "not every object has been seen yet\n")
+            }
+        }
     };
     serve(options.health_address, Router::new().route("/livez", get(is_alive)).route("/readyz", get(is_ready))).await?;
     let metrics = move || {

@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::{
     core::v1::{
-        ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, ProjectedVolumeSource, ServiceAccount,
-        ServiceAccountTokenProjection, Volume, VolumeProjection,
+        ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector,
+        ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection, Volume, VolumeProjection,
     },
     rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject},
 };
@@ -24,7 +24,14 @@ pub fn account_name(workload: &str) -> String {
 /// Adds a workload's ServiceAccount, and for an agent the Role and RoleBinding that allow `rules` within the namespace.
 pub fn account(scope: &Scope<'_>, name: &str, part: &str, rules: Vec<PolicyRule>, out: &mut Objects) {
     let account = account_name(name);
-    out.push(part, &ServiceAccount { metadata: scope.meta(account.clone(), part), automount_service_account_token: Some(false), ..Default::default() });
+    out.push(
+        part,
+        &ServiceAccount {
+            metadata: scope.meta(account.clone(), part),
+            automount_service_account_token: Some(false),
+            ..Default::default()
+        },
+    );
     if rules.is_empty() {
         return;
     }
@@ -34,7 +41,12 @@ pub fn account(scope: &Scope<'_>, name: &str, part: &str, rules: Vec<PolicyRule>
         &RoleBinding {
             metadata: scope.meta(name.into(), part),
             role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".into(), kind: "Role".into(), name: name.into() },
-            subjects: Some(vec![Subject { kind: "ServiceAccount".into(), name: account, namespace: Some(scope.namespace.into()), ..Default::default() }]),
+            subjects: Some(vec![Subject {
+                kind: "ServiceAccount".into(),
+                name: account,
+                namespace: Some(scope.namespace.into()),
+                ..Default::default()
+            }]),
         },
     );
 }
@@ -53,7 +65,8 @@ pub fn rule(group: &str, resource: &str, names: &[&str], verbs: &[&str]) -> Poli
 
 /// A token that only the container that mounts it sees, renewed every hour.
 pub fn token(volume: &str) -> Volume {
-    let token = ServiceAccountTokenProjection { path: "token".into(), expiration_seconds: Some(3600), ..Default::default() };
+    let token =
+        ServiceAccountTokenProjection { path: "token".into(), expiration_seconds: Some(3600), ..Default::default() };
     let authority = ConfigMapProjection {
         name: "kube-root-ca.crt".into(),
         items: Some(vec![KeyToPath { key: "ca.crt".into(), path: "ca.crt".into(), ..Default::default() }]),
@@ -67,7 +80,14 @@ pub fn token(volume: &str) -> Volume {
     let sources = vec![
         VolumeProjection { service_account_token: Some(token), ..Default::default() },
         VolumeProjection { config_map: Some(authority), ..Default::default() },
-        VolumeProjection { downward_api: Some(DownwardAPIProjection { items: Some(vec![namespace]) }), ..Default::default() },
+        VolumeProjection {
+            downward_api: Some(DownwardAPIProjection { items: Some(vec![namespace]) }),
+            ..Default::default()
+        },
     ];
-    Volume { name: volume.into(), projected: Some(ProjectedVolumeSource { sources: Some(sources), default_mode: Some(0o440) }), ..Default::default() }
+    Volume {
+        name: volume.into(),
+        projected: Some(ProjectedVolumeSource { sources: Some(sources), default_mode: Some(0o440) }),
+        ..Default::default()
+    }
 }

@@ -60,8 +60,12 @@ impl Binding {
 
     /// Its files that hold no secret, by name.
     pub fn files(&self) -> BTreeMap<&'static str, String> {
-        let mut files =
-            BTreeMap::from([("type", self.kind.clone()), ("provider", "microapp".to_owned()), ("host", self.host.clone()), ("port", self.port.to_string())]);
+        let mut files = BTreeMap::from([
+            ("type", self.kind.clone()),
+            ("provider", "microapp".to_owned()),
+            ("host", self.host.clone()),
+            ("port", self.port.to_string()),
+        ]);
         files.extend(self.resource.iter().map(|resource| ("database", resource.clone())));
         files
     }
@@ -80,7 +84,11 @@ pub fn value(name: impl Into<String>, value: impl Into<String>) -> EnvVar {
 /// A variable that Kubernetes takes from a Secret.
 pub fn from_secret(name: impl Into<String>, secret: &str, key: &str) -> EnvVar {
     let selector = SecretKeySelector { name: secret.into(), key: key.into(), ..Default::default() };
-    EnvVar { name: name.into(), value_from: Some(EnvVarSource { secret_key_ref: Some(selector), ..Default::default() }), ..Default::default() }
+    EnvVar {
+        name: name.into(),
+        value_from: Some(EnvVarSource { secret_key_ref: Some(selector), ..Default::default() }),
+        ..Default::default()
+    }
 }
 
 /// Ours before the user's, so that his may use ours by `$(NAME)`. One of his with the name of one of ours takes its place, so that the addresses that are made
@@ -116,8 +124,12 @@ mod tests {
     #[test]
     fn a_users_variable_takes_the_place_of_ours_with_what_it_is_made_from() {
         let names = |ours: &[(&str, &str)], users: &[(&str, &str)]| {
-            let variables = |all: &[(&str, &str)]| all.iter().map(|(name, text)| value(*name, *text)).collect::<Vec<_>>();
-            merge(variables(ours), variables(users)).into_iter().map(|v| format!("{}={}", v.name, v.value.unwrap_or_default())).collect::<Vec<_>>()
+            let variables =
+                |all: &[(&str, &str)]| all.iter().map(|(name, text)| value(*name, *text)).collect::<Vec<_>>();
+            merge(variables(ours), variables(users))
+                .into_iter()
+                .map(|v| format!("{}={}", v.name, v.value.unwrap_or_default()))
+                .collect::<Vec<_>>()
         };
         let ours = [("HOST", "ours"), ("PORT", "1"), ("URL", "x://$(HOST):$(PORT)")];
         assert_eq!(names(&ours, &[("A", "a"), ("HOST", "h")]), ["HOST=h", "PORT=1", "URL=x://$(HOST):$(PORT)", "A=a"]);
@@ -140,6 +152,16 @@ mod tests {
             ..Default::default()
         };
         let names: Vec<_> = binding.env().into_iter().map(|v| v.name).collect();
-        assert_eq!(names, ["ORDER_DB_HOST", "ORDER_DB_PORT", "ORDER_DB_HOSTPORT", "ORDER_DB_USERNAME", "ORDER_DB_PASSWORD", "ORDER_DB_URL"]);
+        assert_eq!(
+            names,
+            [
+                "ORDER_DB_HOST",
+                "ORDER_DB_PORT",
+                "ORDER_DB_HOSTPORT",
+                "ORDER_DB_USERNAME",
+                "ORDER_DB_PASSWORD",
+                "ORDER_DB_URL"
+            ]
+        );
     }
 }

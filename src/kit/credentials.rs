@@ -47,7 +47,8 @@ pub fn digits(uid: &str) -> String {
 /// Digits for new data: those of the application, unless Secrets with that `stem` carried them before. Such Secrets belonged to data that was thrown away, and may
 /// still be on their way out.
 pub fn fresh_digits(uid: &str, observed: &Observed, stem: &str) -> String {
-    let taken = |id: &String| observed.secrets.keys().any(|name| name.starts_with(stem) && name.ends_with(&format!("-{id}")));
+    let taken =
+        |id: &String| observed.secrets.keys().any(|name| name.starts_with(stem) && name.ends_with(&format!("-{id}")));
     let others = (1..=LAST).map(|n| digest::of_bytes(format!("{uid}/{n}").as_bytes())[..8].to_owned());
     std::iter::once(digits(uid)).chain(others).find(|id| !taken(id)).unwrap_or_else(|| digits(uid))
 }
@@ -59,8 +60,18 @@ pub fn version(name: &str) -> Option<u32> {
 
 /// The version of a credential that is wanted: the newest one that was made or is `in_use`, and the one after it if that very one is `missing`. What is said to be
 /// missing and was never made counts for nothing, so neither a forged report nor a refused creation counts up.
-pub fn current(observed: &Observed, name: impl Fn(u32) -> String, in_use: Option<u32>, missing: impl Fn(&str) -> bool) -> u32 {
-    let versions = || observed.secrets.iter().filter_map(|(secret, at)| version(secret).filter(|n| name(*n) == *secret).map(|n| (n, *at)));
+pub fn current(
+    observed: &Observed,
+    name: impl Fn(u32) -> String,
+    in_use: Option<u32>,
+    missing: impl Fn(&str) -> bool,
+) -> u32 {
+    let versions = || {
+        observed
+            .secrets
+            .iter()
+            .filter_map(|(secret, at)| version(secret).filter(|n| name(*n) == *secret).map(|n| (n, *at)))
+    };
     let now = versions().map(|(n, _)| n).max().max(in_use).unwrap_or(1);
     let age = |at| observed.now.duration_since(at);
     let Some((_, made)) = versions().find(|(n, _)| *n == now) else { return now };
@@ -77,7 +88,15 @@ pub fn key(scope: &Scope<'_>, part: &str, name: &str, out: &mut Objects) {
 }
 
 /// Adds a Secret with a user name, and a password that is made when the Secret is. `opens` names the claim that nobody can open without it.
-pub fn login(scope: &Scope<'_>, hook: &Hook, part: &str, name: &str, username: &str, opens: Option<String>, out: &mut Objects) {
+pub fn login(
+    scope: &Scope<'_>,
+    hook: &Hook,
+    part: &str,
+    name: &str,
+    username: &str,
+    opens: Option<String>,
+    out: &mut Objects,
+) {
     let secret = core::Secret {
         metadata: scope.anchored(name.into(), part, hook),
         immutable: Some(true),
@@ -96,13 +115,18 @@ mod tests {
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn name(version: u32) -> String {
-        Hook { anchor: "shop-database-data".into(), id: "3fa9c1d2".into(), uid: None }.secret_name("shop-database-login-a", version)
+        Hook { anchor: "shop-database-data".into(), id: "3fa9c1d2".into(), uid: None }
+            .secret_name("shop-database-login-a", version)
     }
 
     /// Versions that were made so many minutes ago.
     fn observed(made: &[(u32, i64)]) -> Observed {
         let at = |minutes: i64| NOW - SignedDuration::from_mins(minutes);
-        Observed { now: NOW, secrets: made.iter().map(|(n, minutes)| (name(*n), at(*minutes))).collect(), ..Default::default() }
+        Observed {
+            now: NOW,
+            secrets: made.iter().map(|(n, minutes)| (name(*n), at(*minutes))).collect(),
+            ..Default::default()
+        }
     }
 
     fn wanted(made: &[(u32, i64)], in_use: Option<u32>, missing: u32) -> u32 {
@@ -146,7 +170,8 @@ mod tests {
         assert_eq!(digits(&Observed::default()), "3fa9c1d2");
         let other = digits(&observed(&[(1, 0)]));
         assert!(other != "3fa9c1d2" && other.len() == 8, "{other}");
-        let elsewhere = Observed { secrets: [("shop-provisioner-key-v1-3fa9c1d2".to_owned(), NOW)].into(), ..Default::default() };
+        let elsewhere =
+            Observed { secrets: [("shop-provisioner-key-v1-3fa9c1d2".to_owned(), NOW)].into(), ..Default::default() };
         assert_eq!(digits(&elsewhere), "3fa9c1d2");
     }
 }

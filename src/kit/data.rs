@@ -23,7 +23,9 @@ pub struct Place<'a> {
 /// How to throw data away on purpose.
 pub fn purge(namespace: &str, anchor: &str) -> String {
     let kubectl = format!("kubectl -n {namespace}");
-    format!("{kubectl} annotate controllerrevision {anchor} microapp.dev/purge={anchor} && {kubectl} delete controllerrevision {anchor}")
+    format!(
+        "{kubectl} annotate controllerrevision {anchor} microapp.dev/purge={anchor} && {kubectl} delete controllerrevision {anchor}"
+    )
 }
 
 impl Place<'_> {
@@ -48,12 +50,16 @@ impl Place<'_> {
         }
         let size = volumes::size(self.storage).0;
         if volumes::bytes(&size) < volumes::bytes(&there.request) {
-            let message = format!("volume {} keeps its size, for volumes only grow; write `size: {}`", self.claim, there.request);
+            let message =
+                format!("volume {} keeps its size, for volumes only grow; write `size: {}`", self.claim, there.request);
             hints.push(("VolumeKeepsItsSize", message));
         }
         let wanted = self.storage.and_then(|storage| storage.class_name.as_ref());
         if let (Some(_), Some(is)) = (wanted.filter(|wanted| there.class.as_ref() != Some(wanted)), &there.class) {
-            let message = format!("volume {} keeps its class, for data does not move by itself; write `className: {is}`", self.claim);
+            let message = format!(
+                "volume {} keeps its class, for data does not move by itself; write `className: {is}`",
+                self.claim
+            );
             hints.push(("VolumeKeepsItsClass", message));
         }
         hints.into_iter().map(|(reason, message)| self.problem(reason, message)).collect()
@@ -75,13 +81,21 @@ impl Place<'_> {
     }
 
     /// An anchor or claim on its way out, or that belongs to what is gone: the garbage collector is about to take it.
-    fn going(&self, claim: Option<&Claim>, anchor: Option<&Anchor>, uid: Option<&str>) -> Option<(&'static str, String)> {
+    fn going(
+        &self,
+        claim: Option<&Claim>,
+        anchor: Option<&Anchor>,
+        uid: Option<&str>,
+    ) -> Option<(&'static str, String)> {
         let of_another = anchor.and_then(|anchor| anchor.app.as_deref()).is_some_and(|uid| uid != self.scope.uid);
         let orphaned = claim.and_then(|claim| claim.anchor.as_deref()).is_some_and(|owner| Some(owner) != uid);
         let leaving = anchor.map_or_else(|| claim.is_some_and(|claim| claim.deleting), |anchor| anchor.deleting);
         let going = leaving || of_another || orphaned;
         let message = if of_another {
-            format!("the data under {} goes with an application of this name that was deleted; new data is begun once it is gone", self.anchor)
+            format!(
+                "the data under {} goes with an application of this name that was deleted; new data is begun once it is gone",
+                self.anchor
+            )
         } else {
             format!("the data under {} is being deleted; new data is begun once it is gone", self.anchor)
         };
@@ -93,10 +107,15 @@ impl Place<'_> {
         let written = |engine: &String| !engine.is_empty() && engine != self.wanted.engine;
         let there = claim.filter(|claim| !claim.deleting && claim.may_hold_data());
         let is = match there {
-            Some(claim) if written(&claim.engine) || !claim.major.is_empty() && claim.major != self.wanted.major => (claim.engine.clone(), claim.major.clone()),
-            _ => anchor.filter(|anchor| written(&anchor.engine)).map(|anchor| (anchor.engine.clone(), anchor.major.clone()))?,
+            Some(claim) if written(&claim.engine) || !claim.major.is_empty() && claim.major != self.wanted.major => {
+                (claim.engine.clone(), claim.major.clone())
+            }
+            _ => anchor
+                .filter(|anchor| written(&anchor.engine))
+                .map(|anchor| (anchor.engine.clone(), anchor.major.clone()))?,
         };
-        let ask = if is.0 == self.wanted.engine { format!("`version: '{}'`", is.1) } else { format!("`engine: {}`", is.0) };
+        let ask =
+            if is.0 == self.wanted.engine { format!("`version: '{}'`", is.1) } else { format!("`engine: {}`", is.0) };
         let message = format!(
             "volume {} holds data of {} {}, and `{}` asks for {} {}; write {ask}, or throw the data away: {}",
             self.claim,

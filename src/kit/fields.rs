@@ -8,7 +8,10 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::forms::{self, DATA_KEY, DATA_KEY_TEXT, DEVICES, DEVICES_TEXT, IMAGE_TEXT, OBJECT_NAME, OBJECT_NAME_TEXT, QUALIFIED_KEYS_TEXT, RESOURCES_TEXT};
+use super::forms::{
+    self, DATA_KEY, DATA_KEY_TEXT, DEVICES, DEVICES_TEXT, IMAGE_TEXT, OBJECT_NAME, OBJECT_NAME_TEXT,
+    QUALIFIED_KEYS_TEXT, RESOURCES_TEXT,
+};
 
 /// A number or a string, as Kubernetes writes quantities (`1`, `"500m"`, `20Gi`) and versions (`18`, `"18.6"`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +96,9 @@ pub struct Resources {
 
 impl From<&Resources> for core::ResourceRequirements {
     fn from(wanted: &Resources) -> Self {
-        let map = |from: &BTreeMap<String, IntOrText>| (!from.is_empty()).then(|| from.iter().map(|(k, v)| (k.clone(), v.into())).collect());
+        let map = |from: &BTreeMap<String, IntOrText>| {
+            (!from.is_empty()).then(|| from.iter().map(|(k, v)| (k.clone(), v.into())).collect())
+        };
         Self { requests: map(&wanted.requests), limits: map(&wanted.limits), ..Default::default() }
     }
 }

@@ -61,19 +61,28 @@ mod tests {
 
     #[test]
     fn a_tag_contradicts_a_version_only_where_both_speak() {
-        for (image, named) in [("postgres:17.11", "18"), ("corp.example:5000/postgres:v17", "18.6"), ("postgres:18.5-alpine", "18.6")] {
+        for (image, named) in
+            [("postgres:17.11", "18"), ("corp.example:5000/postgres:v17", "18.6"), ("postgres:18.5-alpine", "18.6")]
+        {
             assert!(contradicts(image, named), "{image} {named}");
         }
-        for (image, named) in
-            [("postgres:18.6", "18"), ("postgres:18", "18.6"), ("postgres:latest", "18"), ("postgres@sha256:00", "18"), ("postgres:alpine", "18")]
-        {
+        for (image, named) in [
+            ("postgres:18.6", "18"),
+            ("postgres:18", "18.6"),
+            ("postgres:latest", "18"),
+            ("postgres@sha256:00", "18"),
+            ("postgres:alpine", "18"),
+        ] {
             assert!(!contradicts(image, named), "{image} {named}");
         }
     }
 
     #[test]
     fn a_mirror_replaces_the_registry_only() {
-        assert_eq!(mirrored("docker.io/library/postgres:18.6", Some("corp.example/m/")), "corp.example/m/library/postgres:18.6");
+        assert_eq!(
+            mirrored("docker.io/library/postgres:18.6", Some("corp.example/m/")),
+            "corp.example/m/library/postgres:18.6"
+        );
         assert_eq!(mirrored("localhost:5000/x", Some("m.example")), "m.example/x");
         assert_eq!(mirrored("library/x:1", Some("m.example")), "m.example/library/x:1");
         assert_eq!(mirrored(ENVOY, None), ENVOY);

@@ -75,7 +75,10 @@ impl Object {
 
     /// The anchor that it hangs on, if that was not there yet when it was built.
     pub fn unowned(&self) -> Option<Id> {
-        let owner = self.body.pointer("/metadata/ownerReferences/0").filter(|owner| owner["uid"] == "" && owner["kind"] == "ControllerRevision")?;
+        let owner = self
+            .body
+            .pointer("/metadata/ownerReferences/0")
+            .filter(|owner| owner["uid"] == "" && owner["kind"] == "ControllerRevision")?;
         Some(Id { kind: "ControllerRevision", name: owner["name"].as_str()?.into() })
     }
 
@@ -115,7 +118,9 @@ impl Objects {
     }
 
     fn add<K: Serialize + kube::Resource<DynamicType = ()>>(&mut self, part: &str, object: &K, secret: Option<Secret>) {
-        let (Some(kind), Some(name), Ok(body)) = (Owned::of(&K::kind(&())), object.meta().name.clone(), serde_json::to_value(object)) else {
+        let (Some(kind), Some(name), Ok(body)) =
+            (Owned::of(&K::kind(&())), object.meta().name.clone(), serde_json::to_value(object))
+        else {
             debug_assert!(false, "{} is not owned or has no name", K::kind(&()));
             return;
         };
@@ -124,7 +129,11 @@ impl Objects {
 
     /// Lets an engine change what is peculiar to it in an object that its workload made.
     pub fn amend_since(&mut self, from: usize, kind: &str, change: impl Fn(&mut Value)) {
-        self.0.iter_mut().skip(from).filter(|object| object.kind.kind == kind).for_each(|object| change(&mut object.body));
+        self.0
+            .iter_mut()
+            .skip(from)
+            .filter(|object| object.kind.kind == kind)
+            .for_each(|object| change(&mut object.body));
     }
 
     /// Holds every object of a part from `from` on (an index that [`Objects::len`] gave).
@@ -137,14 +146,20 @@ impl Objects {
     /// Holds the workloads among the objects since `from`, with the files that running pods would see change. What others reach them by stays open.
     pub fn hold_workloads_since(&mut self, from: usize, waits: &[String]) {
         if !waits.is_empty() {
-            let held = self.0.iter_mut().skip(from).filter(|object| matches!(object.kind.kind, "Deployment" | "StatefulSet" | "ConfigMap"));
+            let held = self
+                .0
+                .iter_mut()
+                .skip(from)
+                .filter(|object| matches!(object.kind.kind, "Deployment" | "StatefulSet" | "ConfigMap"));
             held.for_each(|object| object.gate = Gate::Hold(waits.to_vec()));
         }
     }
 
     /// Scales to nothing the StatefulSets among the objects since `from` that run, although they are held.
     pub fn drain_since(&mut self, from: usize, running: impl Fn(&str) -> bool) {
-        for object in self.0.iter_mut().skip(from).filter(|object| object.kind.kind == "StatefulSet" && running(&object.name)) {
+        for object in
+            self.0.iter_mut().skip(from).filter(|object| object.kind.kind == "StatefulSet" && running(&object.name))
+        {
             object.body["spec"]["replicas"] = 0.into();
             object.gate = Gate::Open;
         }

@@ -181,7 +181,10 @@ impl Observed {
 
     /// The names of all anchors.
     pub fn anchors(&self) -> impl Iterator<Item = &String> {
-        self.records.iter().filter(|(_, record)| matches!(&record.facts, Facts::Anchor(anchor) if !anchor.engine.is_empty())).map(|(id, _)| &id.name)
+        self.records
+            .iter()
+            .filter(|(_, record)| matches!(&record.facts, Facts::Anchor(anchor) if !anchor.engine.is_empty()))
+            .map(|(id, _)| &id.name)
     }
 
     /// The anchor of that name, with its uid.

@@ -91,7 +91,16 @@ mod tests {
     #[test]
     fn nothing_runs_before_what_it_needs() {
         let rank = |kind: &str| Owned::of(kind).map(|row| row.rank);
-        for earlier in ["ServiceAccount", "Role", "RoleBinding", "ControllerRevision", "Secret", "PersistentVolumeClaim", "ConfigMap", "Service"] {
+        for earlier in [
+            "ServiceAccount",
+            "Role",
+            "RoleBinding",
+            "ControllerRevision",
+            "Secret",
+            "PersistentVolumeClaim",
+            "ConfigMap",
+            "Service",
+        ] {
             assert!(rank(earlier) < rank("Deployment") && rank(earlier) < rank("StatefulSet"), "{earlier}");
         }
         assert!(rank("ControllerRevision") < rank("Secret") && rank("Secret") < rank("PersistentVolumeClaim"));

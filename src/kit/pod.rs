@@ -1,10 +1,13 @@
 //! What every pod of ours has in common: the `restricted` pod security standard and more, probes, and the time that a shutdown takes.
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, PodSecurityContext, Probe, SeccompProfile,
-    SecurityContext, SleepAction, TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
+    PodSecurityContext, Probe, SeccompProfile, SecurityContext, SleepAction, TCPSocketAction, TopologySpreadConstraint,
+    Volume, VolumeMount,
 };
-use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString};
+use k8s_openapi::apimachinery::pkg::{
+    api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString,
+};
 
 /// How a container is asked whether it is well.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,11 +26,26 @@ pub enum Ask {
 impl Ask {
     /// A probe every `period` seconds that gives up after `failures` answers that were bad or late.
     pub fn probe(&self, period: i32, failures: i32) -> Probe {
-        let mut probe = Probe { period_seconds: Some(period), failure_threshold: Some(failures), timeout_seconds: Some(3), ..Default::default() };
+        let mut probe = Probe {
+            period_seconds: Some(period),
+            failure_threshold: Some(failures),
+            timeout_seconds: Some(3),
+            ..Default::default()
+        };
         match self {
-            Self::Http { path, port } => probe.http_get = Some(HTTPGetAction { path: Some(path.clone()), port: IntOrString::Int(*port), ..Default::default() }),
-            Self::Tcp { port } => probe.tcp_socket = Some(TCPSocketAction { port: IntOrString::Int(*port), ..Default::default() }),
-            Self::Exec(command) => probe.exec = Some(ExecAction { command: Some(command.iter().map(|c| (*c).into()).collect()) }),
+            Self::Http { path, port } => {
+                probe.http_get = Some(HTTPGetAction {
+                    path: Some(path.clone()),
+                    port: IntOrString::Int(*port),
+                    ..Default::default()
+                })
+            }
+            Self::Tcp { port } => {
+                probe.tcp_socket = Some(TCPSocketAction { port: IntOrString::Int(*port), ..Default::default() })
+            }
+            Self::Exec(command) => {
+                probe.exec = Some(ExecAction { command: Some(command.iter().map(|c| (*c).into()).collect()) })
+            }
         }
         probe
     }
@@ -58,7 +76,11 @@ pub fn container_security() -> SecurityContext {
 
 /// An empty folder that lives as long as the pod. `size` bounds it, such as `64Mi`.
 pub fn scratch(name: &str, size: &str) -> Volume {
-    Volume { name: name.into(), empty_dir: Some(EmptyDirVolumeSource { size_limit: Some(Quantity(size.into())), ..Default::default() }), ..Default::default() }
+    Volume {
+        name: name.into(),
+        empty_dir: Some(EmptyDirVolumeSource { size_limit: Some(Quantity(size.into())), ..Default::default() }),
+        ..Default::default()
+    }
 }
 
 /// An empty folder in memory, which counts against the memory limit of those who write there.
@@ -70,7 +92,12 @@ pub fn memory(name: &str, size: &str) -> Volume {
 
 /// Where a volume is seen.
 pub fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
-    VolumeMount { name: volume.into(), mount_path: path.into(), read_only: read_only.then_some(true), ..Default::default() }
+    VolumeMount {
+        name: volume.into(),
+        mount_path: path.into(),
+        read_only: read_only.then_some(true),
+        ..Default::default()
+    }
 }
 
 /// Soft spread of a part's pods over nodes and zones: what a scheduler can do it does, and a cluster of one node still runs everything.
@@ -106,10 +133,16 @@ impl Shutdown {
     pub fn hook(self, agent_port: i32, drain_path: &str) -> Option<Lifecycle> {
         let handler = match self {
             Self { drain: 1.., .. } => LifecycleHandler {
-                http_get: Some(HTTPGetAction { path: Some(drain_path.into()), port: IntOrString::Int(agent_port), ..Default::default() }),
+                http_get: Some(HTTPGetAction {
+                    path: Some(drain_path.into()),
+                    port: IntOrString::Int(agent_port),
+                    ..Default::default()
+                }),
                 ..Default::default()
             },
-            Self { sleep: 1.., .. } => LifecycleHandler { sleep: Some(SleepAction { seconds: self.sleep }), ..Default::default() },
+            Self { sleep: 1.., .. } => {
+                LifecycleHandler { sleep: Some(SleepAction { seconds: self.sleep }), ..Default::default() }
+            }
             _ => return None,
         };
         Some(Lifecycle { pre_stop: Some(handler), ..Default::default() })
@@ -130,7 +163,8 @@ mod tests {
     fn grace_covers_the_longest_hook_and_the_stop() {
         assert_eq!(Shutdown { sleep: 5, drain: 0, stop: 25 }.grace_seconds(), 35);
         assert_eq!(Shutdown { sleep: 5, drain: 20, stop: 10 }.grace_seconds(), 35);
-        let path = |s: Shutdown| s.hook(1, "/drain/x").and_then(|l| l.pre_stop).and_then(|h| h.http_get).and_then(|g| g.path);
+        let path =
+            |s: Shutdown| s.hook(1, "/drain/x").and_then(|l| l.pre_stop).and_then(|h| h.http_get).and_then(|g| g.path);
         assert_eq!(path(Shutdown { sleep: 5, drain: 20, stop: 1 }).as_deref(), Some("/drain/x"));
         assert!(Shutdown { sleep: 0, drain: 0, stop: 1 }.hook(1, "/drain/x").is_none());
     }

@@ -51,7 +51,11 @@ impl<'a> Scope<'a> {
 
     /// A service's object: `<app>--<service>[--<suffix>]`. Two dashes are yours, and neither name contains them, so no two names meet.
     pub fn service(&self, service: &str, suffix: &str) -> String {
-        if suffix.is_empty() { format!("{}--{service}", self.app) } else { format!("{}--{service}--{suffix}", self.app) }
+        if suffix.is_empty() {
+            format!("{}--{service}", self.app)
+        } else {
+            format!("{}--{service}--{suffix}", self.app)
+        }
     }
 
     /// An image of ours, from the mirror if there is one.
@@ -103,7 +107,12 @@ impl<'a> Scope<'a> {
     fn bare(&self, name: String, part: &str) -> ObjectMeta {
         let mut labels = self.labels.clone();
         labels.extend(self.selector(part));
-        ObjectMeta { name: Some(name), namespace: Some(self.namespace.into()), labels: Some(labels), ..Default::default() }
+        ObjectMeta {
+            name: Some(name),
+            namespace: Some(self.namespace.into()),
+            labels: Some(labels),
+            ..Default::default()
+        }
     }
 
     /// Labels of a pod: the selector's, the user's, and the set that dashboards know.
@@ -112,8 +121,14 @@ impl<'a> Scope<'a> {
         labels.extend(self.selector(part));
         let name = part.rsplit('/').next().unwrap_or(part);
         labels.extend(
-            [("name", name), ("instance", self.app), ("component", name), ("part-of", self.app), ("managed-by", "microapp")]
-                .map(|(k, v)| (format!("app.kubernetes.io/{k}"), v.into())),
+            [
+                ("name", name),
+                ("instance", self.app),
+                ("component", name),
+                ("part-of", self.app),
+                ("managed-by", "microapp"),
+            ]
+            .map(|(k, v)| (format!("app.kubernetes.io/{k}"), v.into())),
         );
         labels
     }

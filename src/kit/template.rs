@@ -1,7 +1,8 @@
 //! The pods of a workload: what an engine said, and what nobody may forget.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, Container, ContainerPort, LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements, Volume, VolumeMount,
+    ConfigMapVolumeSource, Container, ContainerPort, LocalObjectReference, PodSpec, PodTemplateSpec,
+    ResourceRequirements, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta};
 
@@ -44,7 +45,9 @@ impl Workload {
 
     /// The template as it would be whatever versions we chose.
     fn without_chosen_images(&self, scope: &Scope<'_>, mut template: PodTemplateSpec) -> PodTemplateSpec {
-        containers(&mut template).filter(|container| self.is_chosen(scope, container)).for_each(|container| container.image = None);
+        containers(&mut template)
+            .filter(|container| self.is_chosen(scope, container))
+            .for_each(|container| container.image = None);
         template
     }
 
@@ -55,7 +58,11 @@ impl Workload {
             annotations.insert(CONFIG.into(), digest::of(files));
         }
         PodTemplateSpec {
-            metadata: Some(ObjectMeta { labels: Some(scope.pod_labels(&self.part)), annotations: Some(annotations), ..Default::default() }),
+            metadata: Some(ObjectMeta {
+                labels: Some(scope.pod_labels(&self.part)),
+                annotations: Some(annotations),
+                ..Default::default()
+            }),
             spec: Some(self.pod(scope)),
         }
     }
@@ -102,7 +109,8 @@ impl Workload {
             mounts.push(pod::mount(CONFIG_VOLUME, folder, true));
         }
         let some = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
-        let port = |p: &Port| ContainerPort { name: Some(p.name.clone()), container_port: p.number, ..Default::default() };
+        let port =
+            |p: &Port| ContainerPort { name: Some(p.name.clone()), container_port: p.number, ..Default::default() };
         Container {
             name: self.container.clone(),
             image: Some(self.image.clone().unwrap_or_else(|| scope.image(&self.default_image))),

@@ -36,7 +36,11 @@ pub fn hook(scope: &Scope<'_>, anchor: String, claim: &str, stem: &str) -> Hook 
     // A claim of another anchor goes with that one.
     let ours = |claim: &&Claim| claim.anchor.as_deref().is_none_or(|owner| there.is_some_and(|(uid, _)| uid == owner));
     let kept = scope.observed.claim(claim).filter(|claim| !claim.deleting).filter(ours);
-    let known = [kept.map(|claim| &claim.id), there.map(|(_, anchor)| &anchor.id)].into_iter().flatten().find(|id| !id.is_empty()).cloned();
+    let known = [kept.map(|claim| &claim.id), there.map(|(_, anchor)| &anchor.id)]
+        .into_iter()
+        .flatten()
+        .find(|id| !id.is_empty())
+        .cloned();
     let id = known.unwrap_or_else(|| credentials::fresh_digits(scope.uid, scope.observed, stem));
     Hook { id, uid: there.map(|(uid, _)| uid.to_owned()), anchor }
 }
@@ -49,7 +53,8 @@ pub fn anchor(scope: &Scope<'_>, hook: &Hook, data: Data<'_>, claims: &[&str], o
     let content = serde_json::json!({ "engine": data.engine, "id": id });
     let mut metadata = scope.anchor(hook.anchor.clone(), data.part);
     let filled = claims.iter().copied().filter(|name| scope.observed.claim(name).is_some_and(|claim| claim.bound));
-    let volumes: BTreeSet<&str> = there.iter().flat_map(|anchor| &anchor.volumes).map(String::as_str).chain(filled).collect();
+    let volumes: BTreeSet<&str> =
+        there.iter().flat_map(|anchor| &anchor.volumes).map(String::as_str).chain(filled).collect();
     let noted = metadata.annotations.get_or_insert_default();
     noted.insert(MAJOR.into(), data.major.into());
     if !volumes.is_empty() {
@@ -83,7 +88,10 @@ pub fn claim(scope: &Scope<'_>, hook: &Hook, name: &str, data: Data<'_>, storage
             metadata,
             spec: Some(PersistentVolumeClaimSpec {
                 access_modes: Some(vec!["ReadWriteOnce".into()]),
-                resources: Some(VolumeResourceRequirements { requests: Some([("storage".to_owned(), size)].into()), ..Default::default() }),
+                resources: Some(VolumeResourceRequirements {
+                    requests: Some([("storage".to_owned(), size)].into()),
+                    ..Default::default()
+                }),
                 storage_class_name: class,
                 ..Default::default()
             }),
@@ -108,7 +116,10 @@ pub fn template() -> PersistentVolumeClaim {
         metadata: ObjectMeta { name: Some(DATA.into()), labels: Some(labels), ..Default::default() },
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".into()]),
-            resources: Some(VolumeResourceRequirements { requests: Some([("storage".to_owned(), Quantity("1Mi".into()))].into()), ..Default::default() }),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some([("storage".to_owned(), Quantity("1Mi".into()))].into()),
+                ..Default::default()
+            }),
             ..Default::default()
         }),
         status: None,
@@ -132,7 +143,10 @@ pub fn bytes(quantity: &str) -> Option<u128> {
         ("P", 1e15),
         ("E", 1e18),
     ];
-    let (number, factor) = UNITS.iter().find_map(|(unit, factor)| Some((quantity.strip_suffix(unit)?, *factor))).unwrap_or((quantity, 1.0));
+    let (number, factor) = UNITS
+        .iter()
+        .find_map(|(unit, factor)| Some((quantity.strip_suffix(unit)?, *factor)))
+        .unwrap_or((quantity, 1.0));
     let value = number.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)?;
     Some((value * factor).ceil() as u128)
 }

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::{
     apps::v1::{
-        Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
+        Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet,
+        StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
     },
-    core::v1::{ConfigMap, Container, EnvFromSource, EnvVar, PodTemplateSpec, Service, ServicePort, ServiceSpec, Volume, VolumeMount},
+    core::v1::{
+        ConfigMap, Container, EnvFromSource, EnvVar, PodTemplateSpec, Service, ServicePort, ServiceSpec, Volume,
+        VolumeMount,
+    },
     policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
 };
 use k8s_openapi::apimachinery::pkg::{
@@ -102,7 +106,10 @@ impl Workload {
     pub fn deployment(self, scope: &Scope<'_>, out: &mut Objects) {
         let selector = scope.selector(&self.part);
         let (template, chosen) = self.surroundings(scope, "Deployment", out);
-        let rolling = RollingUpdateDeployment { max_surge: Some(IntOrString::Int(1)), max_unavailable: Some(IntOrString::Int(0)) };
+        let rolling = RollingUpdateDeployment {
+            max_surge: Some(IntOrString::Int(1)),
+            max_unavailable: Some(IntOrString::Int(0)),
+        };
         let strategy = match self.recreate {
             true => DeploymentStrategy { type_: Some("Recreate".into()), rolling_update: None },
             false => DeploymentStrategy { type_: Some("RollingUpdate".into()), rolling_update: Some(rolling) },
@@ -170,7 +177,14 @@ impl Workload {
     fn surroundings(&self, scope: &Scope<'_>, kind: &'static str, out: &mut Objects) -> (PodTemplateSpec, Chosen) {
         access::account(scope, &self.name, &self.part, self.rules.clone(), out);
         if let Some((_, files)) = &self.files {
-            out.push(&self.part, &ConfigMap { metadata: scope.meta(self.name.clone(), &self.part), data: Some(files.clone()), ..Default::default() });
+            out.push(
+                &self.part,
+                &ConfigMap {
+                    metadata: scope.meta(self.name.clone(), &self.part),
+                    data: Some(files.clone()),
+                    ..Default::default()
+                },
+            );
         }
         if self.ports.iter().any(|p| p.exposed.is_some()) {
             out.push(&self.part, &self.service(scope));
@@ -182,7 +196,10 @@ impl Workload {
                     metadata: scope.meta(self.name.clone(), &self.part),
                     spec: Some(PodDisruptionBudgetSpec {
                         max_unavailable: Some(IntOrString::Int(1)),
-                        selector: Some(LabelSelector { match_labels: Some(scope.selector(&self.part)), ..Default::default() }),
+                        selector: Some(LabelSelector {
+                            match_labels: Some(scope.selector(&self.part)),
+                            ..Default::default()
+                        }),
                         unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
                         ..Default::default()
                     }),
@@ -197,7 +214,11 @@ impl Workload {
     fn headless(&self, scope: &Scope<'_>, name: String) -> Service {
         let mut service = self.service(scope);
         service.metadata.name = Some(name);
-        service.spec = service.spec.map(|spec| ServiceSpec { cluster_ip: Some("None".into()), publish_not_ready_addresses: Some(true), ..spec });
+        service.spec = service.spec.map(|spec| ServiceSpec {
+            cluster_ip: Some("None".into()),
+            publish_not_ready_addresses: Some(true),
+            ..spec
+        });
         service
     }
 

@@ -68,7 +68,11 @@ pub fn graph(app: &MicroserviceApp, live: bool) -> Graph {
     let wires = wires(app, &status, &nodes);
     let verdict = live.then(|| verdict(app));
     let facts = match live {
-        true => [counts(&status, " · "), status.url.clone().unwrap_or_default()].into_iter().filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(" · "),
+        true => [counts(&status, " · "), status.url.clone().unwrap_or_default()]
+            .into_iter()
+            .filter(|fact| !fact.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · "),
         false => "planned; nothing runs yet".into(),
     };
     Graph { name: app.metadata.name.clone().unwrap_or_default(), verdict, facts, nodes, wires }
@@ -96,8 +100,16 @@ fn nodes(app: &MicroserviceApp, status: &Status) -> Vec<Node> {
         node.routes = service.routes.iter().map(|route| route.path.clone()).collect();
         nodes.push(node);
     }
-    nodes.extend(spec.registry.as_ref().map(|registry| node(status, component(registry), Rank::Components, registry.engine().name())));
-    nodes.extend(spec.database.as_ref().map(|database| node(status, component(database), Rank::Components, database.engine().name())));
+    nodes.extend(
+        spec.registry
+            .as_ref()
+            .map(|registry| node(status, component(registry), Rank::Components, registry.engine().name())),
+    );
+    nodes.extend(
+        spec.database
+            .as_ref()
+            .map(|database| node(status, component(database), Rank::Components, database.engine().name())),
+    );
     nodes
 }
 
@@ -177,7 +189,8 @@ impl Graph {
             self.visit(node, &mut seen, &mut order);
         }
         // Callers before those they call.
-        let rank: Vec<usize> = (0..self.nodes.len()).map(|node| order.iter().rev().position(|n| *n == node).unwrap_or_default()).collect();
+        let rank: Vec<usize> =
+            (0..self.nodes.len()).map(|node| order.iter().rev().position(|n| *n == node).unwrap_or_default()).collect();
         for &node in order.iter().rev() {
             for callee in self.callees(node).filter(|callee| rank[*callee] > rank[node]) {
                 depths[callee] = depths[callee].max(depths[node] + 1);
@@ -197,6 +210,9 @@ impl Graph {
 
     fn callees(&self, node: usize) -> impl Iterator<Item = usize> {
         let service = |index: usize| self.nodes[index].rank == Rank::Services;
-        self.wires.iter().filter(move |wire| wire.from == node && service(wire.from) && service(wire.to)).map(|wire| wire.to)
+        self.wires
+            .iter()
+            .filter(move |wire| wire.from == node && service(wire.from) && service(wire.to))
+            .map(|wire| wire.to)
     }
 }

@@ -51,7 +51,8 @@ pub fn lay(boxes: &[(usize, f64, f64)], wires: &[(usize, usize)]) -> Layout {
 
 impl Plan {
     fn new(boxes: &[(usize, f64, f64)], wires: &[(usize, usize)]) -> Self {
-        let mut slots: Vec<Slot> = boxes.iter().map(|&(column, _, height)| Slot { column, height, ..Default::default() }).collect();
+        let mut slots: Vec<Slot> =
+            boxes.iter().map(|&(column, _, height)| Slot { column, height, ..Default::default() }).collect();
         let mut chains = vec![];
         for &(from, to) in wires {
             let (left, right) = if boxes[from].0 <= boxes[to].0 { (from, to) } else { (to, from) };
@@ -80,7 +81,9 @@ impl Plan {
         let mut best = (self.crossings(), self.columns.clone());
         for sweep in 0..SWEEPS {
             let forward = sweep % 2 == 0;
-            let rank = |columns: &[Vec<usize>], slot: usize| columns.iter().find_map(|c| c.iter().position(|s| *s == slot)).unwrap_or_default() as f64;
+            let rank = |columns: &[Vec<usize>], slot: usize| {
+                columns.iter().find_map(|c| c.iter().position(|s| *s == slot)).unwrap_or_default() as f64
+            };
             let count = self.columns.len();
             for step in 1..count {
                 let column = if forward { step } else { count - 1 - step };
@@ -89,7 +92,8 @@ impl Plan {
                     let own = rank(&self.columns, *slot);
                     mean(neighbours.iter().map(|n| rank(&self.columns, *n))).unwrap_or(own)
                 };
-                let mut weighed: Vec<(f64, usize)> = self.columns[column].iter().map(|slot| (weigh(slot), *slot)).collect();
+                let mut weighed: Vec<(f64, usize)> =
+                    self.columns[column].iter().map(|slot| (weigh(slot), *slot)).collect();
                 weighed.sort_by(|a, b| a.0.total_cmp(&b.0));
                 self.columns[column] = weighed.into_iter().map(|(_, slot)| slot).collect();
             }
@@ -108,9 +112,13 @@ impl Plan {
         }
         let mut count = 0;
         for column in &self.columns {
-            let ends: Vec<(usize, usize)> = column.iter().flat_map(|slot| self.slots[*slot].after.iter().map(|next| (rank[*slot], rank[*next]))).collect();
+            let ends: Vec<(usize, usize)> = column
+                .iter()
+                .flat_map(|slot| self.slots[*slot].after.iter().map(|next| (rank[*slot], rank[*next])))
+                .collect();
             for (index, a) in ends.iter().enumerate() {
-                count += ends[index + 1..].iter().filter(|b| (a.0 < b.0 && a.1 > b.1) || (a.0 > b.0 && a.1 < b.1)).count();
+                count +=
+                    ends[index + 1..].iter().filter(|b| (a.0 < b.0 && a.1 > b.1) || (a.0 > b.0 && a.1 < b.1)).count();
             }
         }
         count
@@ -144,7 +152,9 @@ impl Plan {
     }
 
     fn draw(&self, boxes: &[(usize, f64, f64)], wires: &[(usize, usize)]) -> Layout {
-        let widths: Vec<f64> = (0..self.columns.len()).map(|column| boxes.iter().filter(|b| b.0 == column).map(|b| b.1).fold(0.0, f64::max)).collect();
+        let widths: Vec<f64> = (0..self.columns.len())
+            .map(|column| boxes.iter().filter(|b| b.0 == column).map(|b| b.1).fold(0.0, f64::max))
+            .collect();
         let mut lefts = vec![];
         let mut x = 0.0;
         for (column, width) in widths.iter().enumerate() {
@@ -154,12 +164,16 @@ impl Plan {
         }
         let top = self.slots.iter().map(|slot| slot.y - slot.height / 2.0).fold(f64::INFINITY, f64::min);
         let bottom = self.slots.iter().map(|slot| slot.y + slot.height / 2.0).fold(top, f64::max);
-        let place =
-            |(index, &(column, _, height)): (usize, &(usize, f64, f64))| (lefts[column], self.slots[index].y - height / 2.0 - top, widths[column], height);
+        let place = |(index, &(column, _, height)): (usize, &(usize, f64, f64))| {
+            (lefts[column], self.slots[index].y - height / 2.0 - top, widths[column], height)
+        };
         let draw = |(wire, chain): (usize, &Vec<usize>)| {
             let mut points = vec![];
             for (place, slot) in chain.iter().enumerate() {
-                let (left, right) = (lefts[self.slots[*slot].column], lefts[self.slots[*slot].column] + widths[self.slots[*slot].column]);
+                let (left, right) = (
+                    lefts[self.slots[*slot].column],
+                    lefts[self.slots[*slot].column] + widths[self.slots[*slot].column],
+                );
                 if place > 0 {
                     points.push((left, self.port(*slot, wire, chain[place - 1], true) - top));
                 }
@@ -256,7 +270,9 @@ mod tests {
         let layout = lay(&boxes(&[0, 1, 1, 1, 2, 3]), &wires);
         for (wire, points) in layout.wires.iter().enumerate() {
             for pair in points.windows(2).filter(|pair| pair[0].1 == pair[1].1) {
-                let crosses = |b: &(f64, f64, f64, f64)| pair[0].1 > b.1 && pair[0].1 < b.1 + b.3 && pair[0].0.max(b.0) < pair[1].0.min(b.0 + b.2);
+                let crosses = |b: &(f64, f64, f64, f64)| {
+                    pair[0].1 > b.1 && pair[0].1 < b.1 + b.3 && pair[0].0.max(b.0) < pair[1].0.min(b.0 + b.2)
+                };
                 assert!(!layout.boxes.iter().any(crosses), "wire {wire} at {pair:?} of {:?}", layout.boxes);
             }
         }

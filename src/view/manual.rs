@@ -29,7 +29,9 @@ fn page(path: &str, node: &Value, text: &mut String) {
     }
     // Objects tell their rules on their own page.
     let plain = fields.iter().filter(|(_, field)| field.get("properties").is_none());
-    let theirs = plain.flat_map(|(name, field)| rules(field).map(move |rule| if rule.contains('`') { rule.into() } else { format!("`{name}`: {rule}") }));
+    let theirs = plain.flat_map(|(name, field)| {
+        rules(field).map(move |rule| if rule.contains('`') { rule.into() } else { format!("`{name}`: {rule}") })
+    });
     let rules: Vec<String> = rules(node).map(str::to_owned).chain(theirs).collect();
     if !rules.is_empty() {
         let _ = writeln!(text, "\nChecked at once, by the API server and by `microapp check`:\n");
@@ -67,7 +69,9 @@ fn kind(node: &Value) -> String {
     }
     match node["type"].as_str().unwrap_or("number or text") {
         "array" => format!("list of {}", kind(&node["items"])),
-        "object" if node.get("additionalProperties").is_some() => format!("map of {}", kind(&node["additionalProperties"])),
+        "object" if node.get("additionalProperties").is_some() => {
+            format!("map of {}", kind(&node["additionalProperties"]))
+        }
         "integer" => match (number("minimum"), number("maximum")) {
             (Some(least), Some(most)) => format!("number, {least} to {most}"),
             _ => "number".into(),

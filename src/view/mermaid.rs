@@ -31,8 +31,13 @@ pub fn mermaid(graph: &Graph) -> String {
 
 pub fn dot(graph: &Graph) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
-    let mut lines = vec![format!("digraph {} {{", quoted(&graph.name)), "  rankdir=LR; node [shape=box, style=rounded];".to_owned()];
-    lines.extend(graph.nodes.iter().enumerate().map(|(index, node)| format!("  n{index} [label={}];", quoted(&label(node)))));
+    let mut lines = vec![
+        format!("digraph {} {{", quoted(&graph.name)),
+        "  rankdir=LR; node [shape=box, style=rounded];".to_owned(),
+    ];
+    lines.extend(
+        graph.nodes.iter().enumerate().map(|(index, node)| format!("  n{index} [label={}];", quoted(&label(node)))),
+    );
     for wire in &graph.wires {
         let style = if wire.proof == Proof::Unproved { "dashed" } else { "solid" };
         lines.push(format!("  n{} -> n{} [label={}, style={style}];", wire.from, wire.to, quoted(&wire.said)));

@@ -67,7 +67,11 @@ pub fn verdict(app: &MicroserviceApp) -> Verdict {
         return Verdict { state: State::Planned, word: "Unknown".into(), message: message.into(), stalled: false };
     };
     if seen != wished {
-        let message = format!("the operator has seen generation {}, and the resource is at {}", seen.unwrap_or_default(), wished.unwrap_or_default());
+        let message = format!(
+            "the operator has seen generation {}, and the resource is at {}",
+            seen.unwrap_or_default(),
+            wished.unwrap_or_default()
+        );
         return Verdict { state: State::Busy, word: "Outdated".into(), message, stalled: false };
     }
     let stalled = condition(&status, "Stalled").is_some_and(|c| c.status == "True");
@@ -82,18 +86,26 @@ pub fn verdict(app: &MicroserviceApp) -> Verdict {
     Verdict { state, word, message: ready.message.clone(), stalled }
 }
 
-fn condition<'a>(status: &'a Status, name: &str) -> Option<&'a k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
+fn condition<'a>(
+    status: &'a Status,
+    name: &str,
+) -> Option<&'a k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
     status.conditions.iter().find(|condition| condition.type_ == name)
 }
 
 /// `2/2 components  2/2 services`
 fn counts(status: &Status, between: &str) -> String {
-    status.summary.as_ref().map(|s| format!("{} components{between}{} services", s.components, s.services)).unwrap_or_default()
+    status
+        .summary
+        .as_ref()
+        .map(|s| format!("{} components{between}{} services", s.components, s.services))
+        .unwrap_or_default()
 }
 
 /// What a part is made with: `PostgreSQL 18.6`; of a service, the version of its image.
 fn made_with(part: &PartStatus) -> String {
-    let version = part.version.as_deref().or_else(|| crate::kit::images::version(part.image.as_deref()?)).unwrap_or_default();
+    let version =
+        part.version.as_deref().or_else(|| crate::kit::images::version(part.image.as_deref()?)).unwrap_or_default();
     match part.kind.as_str() {
         "Service" => version.to_owned(),
         _ => format!("{} {version}", part.engine.as_deref().unwrap_or_default()).trim().to_owned(),

@@ -35,7 +35,9 @@ impl Style {
         let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(20));
         let mut lines = vec![String::new()];
         for word in text.split_whitespace() {
-            let line = lines.last_mut().filter(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= room);
+            let line = lines
+                .last_mut()
+                .filter(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= room);
             match line {
                 Some(line) if line.is_empty() => line.push_str(word),
                 Some(line) => line.extend([" ", word]),
@@ -61,7 +63,10 @@ mod tests {
     #[test]
     fn text_is_wrapped_between_words() {
         let style = Style { colour: false, width: Some(30) };
-        assert_eq!(style.wrap("database: StatefulSet shop-database 0/1 pods ready", 4), ["database: StatefulSet", "shop-database 0/1 pods", "ready"]);
+        assert_eq!(
+            style.wrap("database: StatefulSet shop-database 0/1 pods ready", 4),
+            ["database: StatefulSet", "shop-database 0/1 pods", "ready"]
+        );
         assert_eq!(Style::default().wrap("as long as it takes", 4), ["as long as it takes"]);
     }
 

@@ -44,9 +44,16 @@ svg{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sa
 pub fn svg(graph: &Graph) -> String {
     let columns = graph.columns();
     let ends: Vec<(usize, usize)> = graph.wires.iter().map(|wire| (wire.from, wire.to)).collect();
-    let wired = |place: usize| ends.iter().filter(|end| end.0 == place).count().max(ends.iter().filter(|end| end.1 == place).count());
-    let boxes: Vec<(usize, f64, f64)> =
-        graph.nodes.iter().zip(&columns).enumerate().map(|(place, (node, column))| (*column, width(node), height(node, wired(place)))).collect();
+    let wired = |place: usize| {
+        ends.iter().filter(|end| end.0 == place).count().max(ends.iter().filter(|end| end.1 == place).count())
+    };
+    let boxes: Vec<(usize, f64, f64)> = graph
+        .nodes
+        .iter()
+        .zip(&columns)
+        .enumerate()
+        .map(|(place, (node, column))| (*column, width(node), height(node, wired(place))))
+        .collect();
     let layout = lay(&boxes, &ends);
     let width = layout.width.max(LEGEND_WIDTH) + 2.0 * MARGIN;
     let height = TOP + layout.height + LEGEND;
@@ -57,7 +64,11 @@ pub fn svg(graph: &Graph) -> String {
         .at(&[("width", width), ("height", height)])
         .with("role", "img")
         .with("aria-label", &label)
-        .add([Element::new("title").text(label), Element::new("style").text(STYLE), rect("ground", (0.0, 0.0, width, height), 0.0)])
+        .add([
+            Element::new("title").text(label),
+            Element::new("style").text(STYLE),
+            rect("ground", (0.0, 0.0, width, height), 0.0),
+        ])
         .add(head(graph))
         .add(headings(graph, &layout))
         .add(graph.wires.iter().zip(&layout.wires).map(|(wire, points)| drawn(graph, wire, points)))
@@ -79,9 +90,24 @@ fn head(graph: &Graph) -> Vec<Element> {
 
 /// Names the columns.
 fn headings(graph: &Graph, layout: &Layout) -> Vec<Element> {
-    let ranks = [(Rank::Callers, "CALLERS"), (Rank::Entry, "ENTRY"), (Rank::Services, "SERVICES"), (Rank::Components, "COMPONENTS")];
-    let first = |rank: Rank| graph.nodes.iter().zip(&layout.boxes).filter(|(node, _)| node.rank == rank).map(|(_, place)| place.0).min_by(f64::total_cmp);
-    let heading = |(rank, name): (Rank, &str)| first(rank).map(|x| text("soft", x + MARGIN, TOP - 14.0, 10.5, name).with("letter-spacing", 1));
+    let ranks = [
+        (Rank::Callers, "CALLERS"),
+        (Rank::Entry, "ENTRY"),
+        (Rank::Services, "SERVICES"),
+        (Rank::Components, "COMPONENTS"),
+    ];
+    let first = |rank: Rank| {
+        graph
+            .nodes
+            .iter()
+            .zip(&layout.boxes)
+            .filter(|(node, _)| node.rank == rank)
+            .map(|(_, place)| place.0)
+            .min_by(f64::total_cmp)
+    };
+    let heading = |(rank, name): (Rank, &str)| {
+        first(rank).map(|x| text("soft", x + MARGIN, TOP - 14.0, 10.5, name).with("letter-spacing", 1))
+    };
     ranks.into_iter().filter_map(heading).collect()
 }
 
@@ -97,10 +123,20 @@ fn card(node: &Node, (x, y, width, height): (f64, f64, f64, f64)) -> Element {
     ]);
     // What calls from outside has no state of ours.
     card = card.add((node.rank != Rank::Callers).then(|| mark(node.state, x + width - PADDING - 6.0, y + 19.5)));
-    card = card.add(node.pods.iter().map(|pods| text("soft", x + width - PADDING - 19.0, y + 24.0, SMALL, pods).with("text-anchor", "end")));
+    card = card.add(
+        node.pods
+            .iter()
+            .map(|pods| text("soft", x + width - PADDING - 19.0, y + 24.0, SMALL, pods).with("text-anchor", "end")),
+    );
     let lines = lines(node).into_iter().enumerate();
     card.add(lines.map(|(index, (blames, line))| {
-        text(if blames { class } else { "soft" }, x + PADDING, y + 24.0 + LINE * (index + 1) as f64, SMALL, &fitted(&line, SMALL, room))
+        text(
+            if blames { class } else { "soft" },
+            x + PADDING,
+            y + 24.0 + LINE * (index + 1) as f64,
+            SMALL,
+            &fitted(&line, SMALL, room),
+        )
     }))
 }
 
@@ -146,7 +182,10 @@ fn drawn(graph: &Graph, wire: &Wire, points: &[Point]) -> Element {
     // The arrow stands in the direction in which the wire arrives.
     let back = if before.0 < end.0 { -7.0 } else { 7.0 };
     let arrow = format!("M{} {}l{back} -4v8z", short(end.0), short(end.1));
-    group.add([Element::new("path").with("class", line).with("d", curve(&points, back)), Element::new("path").with("class", tip).with("d", arrow)])
+    group.add([
+        Element::new("path").with("class", line).with("d", curve(&points, back)),
+        Element::new("path").with("class", tip).with("d", arrow),
+    ])
 }
 
 /// Curves between columns, level lines within them, and a level end for the arrow.
@@ -169,14 +208,21 @@ fn curve(points: &[Point], back: f64) -> String {
 /// A shape for each state, for those who do not see its colour.
 fn mark(state: State, x: f64, y: f64) -> Element {
     let path = |class: &str, d: String| Element::new("path").with("class", class).with("d", d);
-    let ring = |class: &str| Element::new("circle").with("class", class).at(&[("cx", x), ("cy", y), ("r", 5.0)]).with("fill", "none").with("stroke-width", 1.8);
+    let ring = |class: &str| {
+        Element::new("circle")
+            .with("class", class)
+            .at(&[("cx", x), ("cy", y), ("r", 5.0)])
+            .with("fill", "none")
+            .with("stroke-width", 1.8)
+    };
     match state {
         State::Ready => path("good-line", format!("M{} {}l3.4 3.8l6.6 -7.8", short(x - 5.0), short(y)))
             .with("fill", "none")
             .with("stroke-width", 2.2)
             .with("stroke-linecap", "round")
             .with("stroke-linejoin", "round"),
-        State::Busy => Element::new("g").add([ring("busy-line"), path("busy", format!("M{} {}a5 5 0 0 1 0 10z", short(x), short(y - 5.0)))]),
+        State::Busy => Element::new("g")
+            .add([ring("busy-line"), path("busy", format!("M{} {}a5 5 0 0 1 0 10z", short(x), short(y - 5.0)))]),
         State::Failed => Element::new("g").add([
             path("bad", format!("M{} {}l7 12.4h-14z", short(x), short(y - 7.0))),
             rect("cut", (x - 0.8, y - 2.6, 1.6, 4.2), 0.0),
@@ -189,7 +235,12 @@ fn mark(state: State, x: f64, y: f64) -> Element {
 const LEGEND_WIDTH: f64 = 640.0;
 
 fn legend(graph: &Graph, y: f64) -> Element {
-    let wires = [("wire", "route or call"), ("wire proved", "login proved"), ("wire unproved", "not proved yet"), ("wire failed", "broken")];
+    let wires = [
+        ("wire", "route or call"),
+        ("wire proved", "login proved"),
+        ("wire unproved", "not proved yet"),
+        ("wire failed", "broken"),
+    ];
     let mut x = MARGIN;
     let mut items = vec![];
     for (class, name) in wires {
@@ -226,7 +277,13 @@ fn word(state: State) -> &'static str {
 }
 
 fn rect(class: &str, (x, y, width, height): (f64, f64, f64, f64), radius: f64) -> Element {
-    Element::new("rect").with("class", class).at(&[("x", x), ("y", y), ("width", width), ("height", height), ("rx", radius)])
+    Element::new("rect").with("class", class).at(&[
+        ("x", x),
+        ("y", y),
+        ("width", width),
+        ("height", height),
+        ("rx", radius),
+    ])
 }
 
 fn text(class: &str, x: f64, y: f64, size: f64, text: &str) -> Element {

@@ -9,7 +9,11 @@ pub fn text(graph: &Graph, style: &Style) -> String {
     let name = |index: usize| graph.nodes[index].name.as_str();
     let from = graph.wires.iter().map(|wire| name(wire.from).chars().count()).max().unwrap_or_default();
     let to = graph.wires.iter().map(|wire| name(wire.to).chars().count()).max().unwrap_or_default();
-    let word = graph.verdict.as_ref().map(|verdict| style.paint(verdict.state.tone(), &verdict.word) + ", ").unwrap_or_default();
+    let word = graph
+        .verdict
+        .as_ref()
+        .map(|verdict| style.paint(verdict.state.tone(), &verdict.word) + ", ")
+        .unwrap_or_default();
     let mut lines = vec![format!("{}: {word}{}", style.paint(Tone::Strong, &graph.name), graph.facts)];
     for wire in &graph.wires {
         let tone = match wire.proof {

@@ -26,7 +26,8 @@ pub fn tree(frame: &Frame<'_>) -> String {
     let mut lines = head(frame, &status, &verdict);
     lines.extend(parts(frame, &status));
     for kept in &status.retained {
-        let since = kept.since.as_ref().map(|since| format!(" since {}", time(&frame.now, since.0))).unwrap_or_default();
+        let since =
+            kept.since.as_ref().map(|since| format!(" since {}", time(&frame.now, since.0))).unwrap_or_default();
         lines.push(format!("Kept   {}{since}; to delete it: {}", kept.anchor, kept.purge));
     }
     lines.push(format!("Next   {}", next(frame, &status, &verdict)));
@@ -36,22 +37,31 @@ pub fn tree(frame: &Frame<'_>) -> String {
 fn head(frame: &Frame<'_>, status: &Status, verdict: &Verdict) -> Vec<String> {
     let name = frame.app.metadata.name.as_deref().unwrap_or_default();
     let generation = frame.app.metadata.generation.unwrap_or_default();
-    let age = frame.app.metadata.creation_timestamp.as_ref().map(|at| format!("age {}", age(frame.now.timestamp(), at.0)));
+    let age =
+        frame.app.metadata.creation_timestamp.as_ref().map(|at| format!("age {}", age(frame.now.timestamp(), at.0)));
     let facts = [counts(status, "   "), format!("generation {generation}"), age.unwrap_or_default()];
     let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
     let style = &frame.style;
-    let mut lines = vec![format!("{}   {}   {}", style.paint(Tone::Strong, name), style.paint(verdict.state.tone(), &verdict.word), facts.join("   "))];
+    let mut lines = vec![format!(
+        "{}   {}   {}",
+        style.paint(Tone::Strong, name),
+        style.paint(verdict.state.tone(), &verdict.word),
+        facts.join("   ")
+    )];
     lines.extend(status.url.iter().map(|url| format!("URL    {url}")));
     if verdict.state != State::Ready {
         let text = style.wrap(&verdict.message, 7);
-        lines.extend(text.iter().enumerate().map(|(i, line)| format!("{}{line}", if i == 0 { "Cause  " } else { "       " })));
+        lines.extend(
+            text.iter().enumerate().map(|(i, line)| format!("{}{line}", if i == 0 { "Cause  " } else { "       " })),
+        );
     }
     lines
 }
 
 fn parts(frame: &Frame<'_>, status: &Status) -> Vec<String> {
     let rows: Vec<[String; 6]> = status.parts.iter().map(|part| row(frame, part)).collect();
-    let widths: Vec<usize> = (0..6).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()).collect();
+    let widths: Vec<usize> =
+        (0..6).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()).collect();
     let mut branches = vec![];
     for (part, row) in status.parts.iter().zip(&rows) {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (text, width))| {
@@ -70,12 +80,21 @@ fn parts(frame: &Frame<'_>, status: &Status) -> Vec<String> {
 fn row(frame: &Frame<'_>, part: &PartStatus) -> [String; 6] {
     let note = match part.name.strip_prefix("service/") {
         Some(name) => frame.app.spec.services.iter().find(|s| s.name == name).map(routes).unwrap_or_default(),
-        None if part.name == Database::ROLE && frame.app.spec.data_retention == Some(DataRetention::Delete) => "data goes with the application".into(),
+        None if part.name == Database::ROLE && frame.app.spec.data_retention == Some(DataRetention::Delete) => {
+            "data goes with the application".into()
+        }
         None if part.name == Database::ROLE => "keeps data on delete".into(),
         None => String::new(),
     };
     let state = part.reason.clone();
-    [part.name.clone(), state, made_with(part), pods(part).unwrap_or_default(), part.address.clone().unwrap_or_default(), note]
+    [
+        part.name.clone(),
+        state,
+        made_with(part),
+        pods(part).unwrap_or_default(),
+        part.address.clone().unwrap_or_default(),
+        note,
+    ]
 }
 
 /// The paths that lead to a service.
@@ -94,12 +113,19 @@ fn leaves(frame: &Frame<'_>, status: &Status, part: &PartStatus) -> Vec<String> 
         leaves.extend(style.wrap(message, 6).iter().map(|line| style.paint(State::of(part).tone(), line)));
     }
     let Some(name) = part.name.strip_prefix("service/") else { return leaves };
-    leaves.extend(status.bindings.iter().filter(|binding| binding.service == name).map(|binding| bound(frame, binding)));
-    let service = frame.app.spec.services.iter().find(|service| service.name == name);
-    let called: Vec<&str> = service.iter().flat_map(|service| &service.calls).map(|call| call.service.as_str()).collect();
-    let calls = style.wrap(&called.join(", "), 12);
     leaves
-        .extend(calls.iter().filter(|_| !called.is_empty()).enumerate().map(|(index, line)| format!("{}{line}", if index == 0 { "calls " } else { "      " })));
+        .extend(status.bindings.iter().filter(|binding| binding.service == name).map(|binding| bound(frame, binding)));
+    let service = frame.app.spec.services.iter().find(|service| service.name == name);
+    let called: Vec<&str> =
+        service.iter().flat_map(|service| &service.calls).map(|call| call.service.as_str()).collect();
+    let calls = style.wrap(&called.join(", "), 12);
+    leaves.extend(
+        calls
+            .iter()
+            .filter(|_| !called.is_empty())
+            .enumerate()
+            .map(|(index, line)| format!("{}{line}", if index == 0 { "calls " } else { "      " })),
+    );
     leaves
 }
 
@@ -123,12 +149,15 @@ fn bound(frame: &Frame<'_>, binding: &BindingStatus) -> String {
 fn next(frame: &Frame<'_>, status: &Status, verdict: &Verdict) -> String {
     let (app, program) = (frame.app.metadata.name.as_deref().unwrap_or_default(), frame.program);
     let namespace = frame.app.metadata.namespace.as_deref().unwrap_or("default");
-    let running = |part: &&PartStatus| State::of(part) == State::Failed && part.replicas.is_some_and(|wanted| wanted > 0);
+    let running =
+        |part: &&PartStatus| State::of(part) == State::Failed && part.replicas.is_some_and(|wanted| wanted > 0);
     match status.parts.iter().find(running) {
         _ if verdict.state == State::Ready => format!("{program} graph {app} -n {namespace} -o svg > {app}.svg"),
         Some(part) => {
             let label = crate::kit::scope::label(&part.name);
-            format!("kubectl -n {namespace} logs -l microapp.dev/app={app},microapp.dev/part={label} --all-containers --prefix --tail 20")
+            format!(
+                "kubectl -n {namespace} logs -l microapp.dev/app={app},microapp.dev/part={label} --all-containers --prefix --tail 20"
+            )
         }
         None if verdict.state == State::Planned => "kubectl -n microapp-system get pods".into(),
         None if verdict.state == State::Failed => format!("kubectl -n {namespace} events --for microserviceapp/{app}"),

@@ -27,14 +27,22 @@ pub fn post(url: &str, body: &Value) -> Option<Answer> {
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).http_status_as_error(false).build().into()
+    ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(10)))
+        .http_status_as_error(false)
+        .build()
+        .into()
 }
 
 fn answer(from: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Option<Answer> {
     let mut response = from.ok()?;
     let instance = response.headers().get("x-instance").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let text = response.body_mut().read_to_string().unwrap_or_default();
-    Some(Answer { status: response.status().as_u16(), instance, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+    Some(Answer {
+        status: response.status().as_u16(),
+        instance,
+        body: serde_json::from_str(&text).unwrap_or(Value::Null),
+    })
 }
 
 /// A steady stream of requests, each on a connection of its own.

@@ -49,13 +49,22 @@ pub async fn gateway(space: &Space) -> String {
 
 /// The pods of a part.
 pub async fn pods(space: &Space, part: &str) -> Vec<Pod> {
-    space.api::<Pod>().list(&ListParams::default().labels(&format!("microapp.dev/part={part}"))).await.expect("pods").items
+    space
+        .api::<Pod>()
+        .list(&ListParams::default().labels(&format!("microapp.dev/part={part}")))
+        .await
+        .expect("pods")
+        .items
 }
 
 /// Names of those that are ready and not on their way out.
 pub async fn ready(space: &Space, part: &str) -> Vec<String> {
     let is_ready = |p: &Pod| {
-        p.metadata.deletion_timestamp.is_none() && p.status.iter().flat_map(|s| s.conditions.iter().flatten()).any(|c| c.type_ == "Ready" && c.status == "True")
+        p.metadata.deletion_timestamp.is_none()
+            && p.status
+                .iter()
+                .flat_map(|s| s.conditions.iter().flatten())
+                .any(|c| c.type_ == "Ready" && c.status == "True")
     };
     pods(space, part).await.iter().filter(|p| is_ready(p)).map(ResourceExt::name_any).collect()
 }
@@ -73,9 +82,16 @@ pub async fn eventually<F: Future<Output = bool>>(seconds: u64, what: &str, hold
 /// What the API server warns of when it is asked, as a dry run, to make each workload of a namespace again.
 pub async fn warnings(space: &Space) -> Vec<String> {
     let mut warnings = vec![];
-    for (id, object) in space.objects().await.iter().filter(|(id, _)| id.starts_with("Deployment/") || id.starts_with("StatefulSet/")) {
+    for (id, object) in
+        space.objects().await.iter().filter(|(id, _)| id.starts_with("Deployment/") || id.starts_with("StatefulSet/"))
+    {
         let spec = &object.data["spec"];
-        warnings.extend(warned(space, id.split_once('/').unwrap().0, spec).await.into_iter().map(|warning| format!("{id}: {warning}")));
+        warnings.extend(
+            warned(space, id.split_once('/').unwrap().0, spec)
+                .await
+                .into_iter()
+                .map(|warning| format!("{id}: {warning}")),
+        );
     }
     warnings
 }
@@ -83,8 +99,12 @@ pub async fn warnings(space: &Space) -> Vec<String> {
 /// The warnings about a workload of that kind.
 pub async fn warned(space: &Space, kind: &str, spec: &Value) -> Vec<String> {
     let body = json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "generateName": "again-" }, "spec": spec });
-    let uri = format!("/apis/apps/v1/namespaces/{}/{}s?dryRun=All&fieldValidation=Strict", space.name, kind.to_lowercase());
-    let request = Request::post(uri).header("Content-Type", "application/json").body(body.to_string().into_bytes().into()).unwrap();
+    let uri =
+        format!("/apis/apps/v1/namespaces/{}/{}s?dryRun=All&fieldValidation=Strict", space.name, kind.to_lowercase());
+    let request = Request::post(uri)
+        .header("Content-Type", "application/json")
+        .body(body.to_string().into_bytes().into())
+        .unwrap();
     let answer = space.client.send(request).await.expect("an answer");
     assert!(answer.status().is_success(), "{kind}: {}", answer.status());
     answer.headers().get_all("Warning").iter().map(|warning| warning.to_str().unwrap().to_owned()).collect()
@@ -106,9 +126,13 @@ pub fn sql(space: &Space, statement: &str) -> String {
         "orders",
         statement,
     ];
-    let kubectl = std::env::var("MICROAPP_KUBECTL").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/cluster").into());
-    let output =
-        if kubectl.ends_with("cluster") { Command::new(kubectl).arg("kubectl").args(script).output() } else { Command::new(kubectl).args(script).output() };
+    let kubectl = std::env::var("MICROAPP_KUBECTL")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/cluster").into());
+    let output = if kubectl.ends_with("cluster") {
+        Command::new(kubectl).arg("kubectl").args(script).output()
+    } else {
+        Command::new(kubectl).args(script).output()
+    };
     let output = output.expect("kubectl can be run");
     assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()

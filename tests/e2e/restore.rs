@@ -24,7 +24,11 @@ async fn disaster(space: &Space, volume: &str) {
     namespaces.delete(&space.name, &DeleteParams::default()).await.unwrap();
     eventually(180, "the namespace is gone", async || namespaces.get_opt(&space.name).await.unwrap().is_none()).await;
     change(&volumes, volume, json!({ "spec": { "claimRef": { "uid": null, "resourceVersion": null } } })).await;
-    namespace.metadata = kube::core::ObjectMeta { name: Some(space.name.clone()), labels: namespace.metadata.labels, ..Default::default() };
+    namespace.metadata = kube::core::ObjectMeta {
+        name: Some(space.name.clone()),
+        labels: namespace.metadata.labels,
+        ..Default::default()
+    };
     (namespace.spec, namespace.status) = (None, None);
     namespaces.create(&PostParams::default(), &namespace).await.unwrap();
 }
@@ -36,9 +40,12 @@ async fn rows_outlive_the_namespace() {
     space.until_ready("shop").await;
     let made = post(&format!("{}/api/orders", gateway(&space).await), &json!({ "item": "kept" })).expect("an answer");
     let id = made.body["order"]["id"].clone();
-    for (managers, owners, anchor) in
-        [(false, Owners::Dropped, true), (true, Owners::Renewed, true), (true, Owners::Dropped, false), (false, Owners::Renewed, true)]
-    {
+    for (managers, owners, anchor) in [
+        (false, Owners::Dropped, true),
+        (true, Owners::Renewed, true),
+        (true, Owners::Dropped, false),
+        (false, Owners::Renewed, true),
+    ] {
         let tool = Tool { managers, owners, anchor, volumes: true };
         let claim: PersistentVolumeClaim = space.get("data-shop-database-0").await.expect("the claim is there");
         let volume = claim.spec.and_then(|spec| spec.volume_name).expect("it is bound");

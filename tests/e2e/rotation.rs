@@ -18,12 +18,17 @@ async fn a_rotated_secret_reaches_the_pods_that_use_it() {
         .apply(shop(|spec| {
             spec.as_object_mut().unwrap().remove("database");
             service(spec, "orders").as_object_mut().unwrap().remove("uses");
-            service(spec, "web")["env"] = json!([{ "name": "KEY", "valueFrom": { "secretKeyRef": { "name": "stripe", "key": "apiKey" } } }]);
+            service(spec, "web")["env"] =
+                json!([{ "name": "KEY", "valueFrom": { "secretKeyRef": { "name": "stripe", "key": "apiKey" } } }]);
         }))
         .await;
     let web = || async { space.get::<Deployment>("shop--web").await.unwrap_or_default() };
     eventually(120, "the provisioner has seen the Secret", || async {
-        web().await.metadata.annotations.is_some_and(|all| all.get("microapp.dev/secrets").is_some_and(|seen| seen.contains("stripe/apiKey")))
+        web()
+            .await
+            .metadata
+            .annotations
+            .is_some_and(|all| all.get("microapp.dev/secrets").is_some_and(|seen| seen.contains("stripe/apiKey")))
     })
     .await;
     eventually(120, "two ready pods", || async { ready(&space, "service.web").await.len() == 2 }).await;

@@ -51,7 +51,10 @@ async fn scaling(space: &Space, url: &str) {
     let orders = format!("{url}/api/orders");
     for replicas in [1, 3, 1] {
         space.apply(shop(|spec| service(spec, "orders")["replicas"] = json!(replicas))).await;
-        eventually(120, "as many ready pods as wanted", || async { ready(space, "service.orders").await.len() == replicas }).await;
+        eventually(120, "as many ready pods as wanted", || async {
+            ready(space, "service.orders").await.len() == replicas
+        })
+        .await;
         let since = Instant::now();
         let wanted: BTreeSet<String> = ready(space, "service.orders").await.into_iter().collect();
         let mut seen = BTreeSet::new();
@@ -61,7 +64,10 @@ async fn scaling(space: &Space, url: &str) {
             seen = tally.instances.into_keys().collect();
         }
         assert_eq!(seen, wanted, "the instances that answer are the ready ones");
-        println!("scaled to {replicas}: all and only the ready ones answer after {:.2} s", since.elapsed().as_secs_f64());
+        println!(
+            "scaled to {replicas}: all and only the ready ones answer after {:.2} s",
+            since.elapsed().as_secs_f64()
+        );
     }
 }
 
@@ -80,7 +86,12 @@ async fn rolls_lose_nothing(space: &Space, url: &str) {
         space.until_ready("shop").await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         let tally = load.stop().await;
-        println!("{what} rolled in {:.1} s: {} requests, {} failed", begun.elapsed().as_secs_f64(), tally.total(), tally.failed());
+        println!(
+            "{what} rolled in {:.1} s: {} requests, {} failed",
+            begun.elapsed().as_secs_f64(),
+            tally.total(),
+            tally.failed()
+        );
         assert_eq!(tally.failed(), 0, "{tally:?}");
         assert!(tally.total() > 50, "there was load: {tally:?}");
     }
@@ -90,19 +101,30 @@ async fn a_killed_pod_costs_nothing(space: &Space, url: &str) {
     let victim = ready(space, "service.orders").await.into_iter().next().expect("a pod");
     let load = Load::start(format!("{url}/api/orders"));
     tokio::time::sleep(Duration::from_secs(1)).await;
-    space.api::<Pod>().delete(&victim, &DeleteParams { grace_period_seconds: Some(0), ..Default::default() }).await.expect("it can be killed");
+    space
+        .api::<Pod>()
+        .delete(&victim, &DeleteParams { grace_period_seconds: Some(0), ..Default::default() })
+        .await
+        .expect("it can be killed");
     // Until the gateway leaves it out, and the kubelet has ended it.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let during = load.stop().await;
     let after = burst(&format!("{url}/api/orders"), 100).await;
-    println!("pod killed: {} of {} requests failed meanwhile, {} of {} afterwards", during.failed(), during.total(), after.failed(), after.total());
+    println!(
+        "pod killed: {} of {} requests failed meanwhile, {} of {} afterwards",
+        during.failed(),
+        during.total(),
+        after.failed(),
+        after.total()
+    );
     assert_eq!(after.failed(), 0, "{after:?}");
     assert!(!after.instances.contains_key(&victim), "{after:?}");
     space.until_ready("shop").await;
 }
 
 async fn a_broken_login_is_mended(space: &Space, url: &str) {
-    let told = |wanted: &'static str| async move { space.events("shop").await.iter().any(|(reason, _)| reason == wanted) };
+    let told =
+        |wanted: &'static str| async move { space.events("shop").await.iter().any(|(reason, _)| reason == wanted) };
     assert!(!told("BindingBroken").await, "nothing was broken before");
     sql(space, "ALTER ROLE orders PASSWORD 'somebody else''s'");
     let begun = Instant::now();

@@ -33,7 +33,14 @@ fn start(upstream: u16, grace_seconds: u64) -> Option<(Agent, Envoy, u16, String
     std::fs::write(source.join("plan.json"), plan.to_string()).unwrap();
     let agent = Command::new(env!("CARGO_BIN_EXE_microapp"))
         .args(["agent", "discover", "--plan", source.join("plan.json").to_str().unwrap()])
-        .args(["--endpoints", place.folder.to_str().unwrap(), "--bootstrap", target.to_str().unwrap(), "--listen", &format!("127.0.0.1:{port}")])
+        .args([
+            "--endpoints",
+            place.folder.to_str().unwrap(),
+            "--bootstrap",
+            target.to_str().unwrap(),
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

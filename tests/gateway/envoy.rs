@@ -33,7 +33,8 @@ pub fn program() -> Option<&'static Path> {
 
 pub fn app(spec: &Value) -> MicroserviceApp {
     let metadata = json!({ "name": "shop", "namespace": "acme", "uid": "0b8f4a5e-0000-4000-8000-000000000001" });
-    let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": metadata, "spec": spec });
+    let app =
+        json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": metadata, "spec": spec });
     serde_json::from_value(app).unwrap()
 }
 
@@ -86,7 +87,9 @@ impl Place {
             config["static_resources"]["listeners"][listener]["address"]["socket_address"]["port_value"] = port.into();
         }
         for cluster in config["static_resources"]["clusters"].as_array_mut().unwrap() {
-            if let Some(endpoint) = cluster.pointer_mut("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address") {
+            if let Some(endpoint) =
+                cluster.pointer_mut("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address")
+            {
                 endpoint["port_value"] = self.admin.into();
                 continue;
             }
@@ -115,7 +118,8 @@ impl Place {
 pub fn complaint(program: &Path, spec: &Value) -> String {
     let place = Place::new();
     let path = place.write(&place.local(rendered(spec).0, 1));
-    let output = Command::new(program).args(["--mode", "validate", "--log-level", "warn", "-c"]).arg(path).output().unwrap();
+    let output =
+        Command::new(program).args(["--mode", "validate", "--log-level", "warn", "-c"]).arg(path).output().unwrap();
     std::fs::remove_dir_all(&place.folder).ok();
     if output.status.success() { String::new() } else { String::from_utf8_lossy(&output.stderr).into_owned() }
 }
@@ -139,7 +143,16 @@ impl Envoy {
     pub fn with(program: &Path, place: Place, config: &Path) -> Self {
         let log = |name: &str| Stdio::from(std::fs::File::create(place.folder.join(name)).unwrap());
         let process = Command::new(program)
-            .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warn", "--file-flush-interval-msec", "50", "-c"])
+            .args([
+                "--disable-hot-restart",
+                "--concurrency",
+                "1",
+                "--log-level",
+                "warn",
+                "--file-flush-interval-msec",
+                "50",
+                "-c",
+            ])
             .arg(config)
             .stdout(log("out"))
             .stderr(log("err"))
@@ -160,7 +173,8 @@ impl Envoy {
 
     /// What the kubelet and Prometheus are told.
     pub fn is_ready(&self) -> bool {
-        try_exchange("127.0.0.1", self.place.ready, b"GET /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").is_some_and(|answer| answer.status == 200)
+        try_exchange("127.0.0.1", self.place.ready, b"GET /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .is_some_and(|answer| answer.status == 200)
     }
 
     pub fn send(&self, request: &str) -> Answer {
@@ -216,7 +230,8 @@ impl Answer {
 fn is_whole(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    let length =
+        head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
     length.is_some_and(|length| length > 0 && body.len() >= length)
 }
 

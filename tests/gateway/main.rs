@@ -29,13 +29,33 @@ fn values(list: &[&str]) -> BTreeSet<String> {
 fn paths_arrive_as_they_came_and_dot_segments_not_at_all() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
-    let envoy = Envoy::start(program, &one(json!([{ "path": "/" }, { "path": "/x/", "rewrite": "/y" }])), upstream.port, |_| ());
-    for path in ["/a%2Fb", "/a//b", "//a", "/a%2fb/%7Euser/%41?q=%2F/../x", "/..a/b..", "/a;b=1/...", "/a%5Cb", "/%252e%252e/a"] {
+    let envoy = Envoy::start(
+        program,
+        &one(json!([{ "path": "/" }, { "path": "/x/", "rewrite": "/y" }])),
+        upstream.port,
+        |_| (),
+    );
+    for path in
+        ["/a%2Fb", "/a//b", "//a", "/a%2fb/%7Euser/%41?q=%2F/../x", "/..a/b..", "/a;b=1/...", "/a%5Cb", "/%252e%252e/a"]
+    {
         let answer = envoy.get(path);
         assert_eq!((answer.status, answer.seen_path()), (200, path));
     }
     assert_eq!(envoy.get("/x//a%2Fb").seen_path(), "/y//a%2Fb", "a rewrite leaves the rest as it came");
-    for path in ["/..", "/.", "/a/../b", "/a/./b", "/a/..", "/a/%2e%2E/b", "/a/.%2e", "/a/..;/b", "/a%2F..%2fb", "/a\\..\\b", "/a%5c..%5Cb", "/a/../b?x"] {
+    for path in [
+        "/..",
+        "/.",
+        "/a/../b",
+        "/a/./b",
+        "/a/..",
+        "/a/%2e%2E/b",
+        "/a/.%2e",
+        "/a/..;/b",
+        "/a%2F..%2fb",
+        "/a\\..\\b",
+        "/a%5c..%5Cb",
+        "/a/../b?x",
+    ] {
         assert_eq!(envoy.get(path).status, 400, "{path}");
     }
 }
@@ -44,11 +64,26 @@ fn paths_arrive_as_they_came_and_dot_segments_not_at_all() {
 fn rewrites_leave_one_slash() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
-    let routes = |rows: &[(&str, &str)]| rows.iter().map(|(path, rewrite)| json!({ "path": path, "rewrite": rewrite })).collect::<Value>();
-    let more = routes(&[("/a", "/x"), ("/b/", "/x"), ("/c/", "/x/"), ("/d.e", "/"), ("/f", "/x/"), ("/g/", "/"), ("/", "/v1")]);
+    let routes = |rows: &[(&str, &str)]| {
+        rows.iter().map(|(path, rewrite)| json!({ "path": path, "rewrite": rewrite })).collect::<Value>()
+    };
+    let more = routes(&[
+        ("/a", "/x"),
+        ("/b/", "/x"),
+        ("/c/", "/x/"),
+        ("/d.e", "/"),
+        ("/f", "/x/"),
+        ("/g/", "/"),
+        ("/", "/v1"),
+    ]);
     let exact = |path: &str, rewrite: &str| json!({ "path": path, "match": "Exact", "rewrite": rewrite });
     let exact = service("exact", json!([exact("/e", "/x/y"), exact("/old/", "/new")]));
-    let envoy = Envoy::start(program, &json!({ "gateway": {}, "services": [service("web", more), exact] }), upstream.port, |_| ());
+    let envoy = Envoy::start(
+        program,
+        &json!({ "gateway": {}, "services": [service("web", more), exact] }),
+        upstream.port,
+        |_| (),
+    );
     for (path, seen) in [
         ("/a", "/x"),
         ("/a/", "/x/"),
@@ -125,7 +160,8 @@ fn what_strangers_say_of_themselves_is_believed_only_from_trusted_proxies() {
         "x-envoy-retry-on: 5xx",
         "x_under_score: 1",
     ];
-    let names = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded", "x-real-ip"];
+    let names =
+        ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded", "x-real-ip"];
     let seen = |answer: &envoy::Answer| names.map(|name| answer.seen(name).into_iter().collect::<Vec<_>>().join("|"));
     let untrusted = Envoy::start(program, &one(json!([{ "path": "/" }])), upstream.port, |_| ());
     let answer = untrusted.request("GET", "/slow", "x", &claims);
@@ -172,7 +208,9 @@ fn safe_methods_survive_a_connection_that_ends_and_others_are_not_repeated() {
         // What fails on purpose must not be left out.
         config["static_resources"]["clusters"][0]["outlier_detection"]["max_ejection_percent"] = json!(0);
     });
-    let codes = |method: &str, path: &str| (0..4).map(|_| envoy.request(method, path, "x", &[]).status).collect::<BTreeSet<_>>();
+    let codes = |method: &str, path: &str| {
+        (0..4).map(|_| envoy.request(method, path, "x", &[]).status).collect::<BTreeSet<_>>()
+    };
     for method in ["GET", "HEAD", "OPTIONS"] {
         assert_eq!(codes(method, "/race"), [200].into(), "{method}");
     }
@@ -213,7 +251,9 @@ fn the_deadline_of_a_route_is_the_only_one() {
         scope.spawn(|| {
             let mut socket = TcpStream::connect(("127.0.0.1", envoy.place.http)).unwrap();
             socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-            socket.write_all(b"GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").unwrap();
+            socket
+                .write_all(b"GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+                .unwrap();
             let mut head = [0; 12];
             socket.read_exact(&mut head).unwrap();
             assert_eq!(&head, b"HTTP/1.1 101");
@@ -232,7 +272,12 @@ fn the_log_says_what_was_asked_for_without_its_query() {
     let upstream = Upstream::start();
     let envoy = Envoy::start(program, &one(json!([{ "path": "/", "rewrite": "/v1" }])), upstream.port, |_| ());
     for path in ["/cart?token=s3cret", "/a/../b?token=s3cret", "/x?a=1#s3cret"] {
-        envoy.request("GET", path, "shop.example", &["Referer: http://x/?t=s3cret", "Authorization: s3cret", "Cookie: s3cret"]);
+        envoy.request(
+            "GET",
+            path,
+            "shop.example",
+            &["Referer: http://x/?t=s3cret", "Authorization: s3cret", "Cookie: s3cret"],
+        );
     }
     let begun = Instant::now();
     while envoy.read("out").lines().count() < 3 {
@@ -257,7 +302,10 @@ fn too_many_clients_are_sent_away_and_the_kubelet_is_not() {
     });
     let held: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(("127.0.0.1", envoy.place.http)).unwrap()).collect();
     std::thread::sleep(Duration::from_millis(300));
-    assert!(try_exchange("127.0.0.1", envoy.place.http, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").is_none());
+    assert!(
+        try_exchange("127.0.0.1", envoy.place.http, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .is_none()
+    );
     assert!(envoy.is_ready());
     drop(held);
     std::thread::sleep(Duration::from_millis(300));
@@ -286,14 +334,26 @@ const NAMES: [&str; 16] = [
 
 #[test]
 fn any_name_of_a_service_and_of_a_host_is_taken() {
-    let services: Vec<Value> = NAMES.iter().map(|name| service(name, json!([{ "path": format!("/{name}") }]))).collect();
+    let services: Vec<Value> =
+        NAMES.iter().map(|name| service(name, json!([{ "path": format!("/{name}") }]))).collect();
     let hosts = ["admin", "gateway", "ready", "envoy", "localhost", "*.com", "*.gateway"];
-    let specs = [json!({ "gateway": {}, "services": services }), json!({ "gateway": { "hosts": hosts }, "services": services })];
+    let specs = [
+        json!({ "gateway": {}, "services": services }),
+        json!({ "gateway": { "hosts": hosts }, "services": services }),
+    ];
     for spec in &specs {
         let config = rendered(spec).0;
         let clusters = config["static_resources"]["clusters"].as_array().unwrap();
-        let ours: Vec<&str> = clusters.iter().map(|cluster| cluster["name"].as_str().unwrap()).filter(|name| !NAMES.contains(name)).collect();
-        assert_eq!((ours.as_slice(), clusters.len()), (["envoy_admin"].as_slice(), NAMES.len() + 1), "no service has an underscore");
+        let ours: Vec<&str> = clusters
+            .iter()
+            .map(|cluster| cluster["name"].as_str().unwrap())
+            .filter(|name| !NAMES.contains(name))
+            .collect();
+        assert_eq!(
+            (ours.as_slice(), clusters.len()),
+            (["envoy_admin"].as_slice(), NAMES.len() + 1),
+            "no service has an underscore"
+        );
         if let Some(program) = program() {
             assert_eq!(complaint(program, spec), "");
         }
@@ -302,7 +362,8 @@ fn any_name_of_a_service_and_of_a_host_is_taken() {
 
 /// As much as the schema allows; `hosts` says which hosts a route is for.
 fn largest(hosts: impl Fn(usize) -> Vec<usize>) -> Value {
-    let names: Vec<String> = (0..16).map(|n| format!("{n:0>61}.{}.example", vec!["a".repeat(60); 3].join("."))).collect();
+    let names: Vec<String> =
+        (0..16).map(|n| format!("{n:0>61}.{}.example", vec!["a".repeat(60); 3].join("."))).collect();
     let routes = |s: usize| {
         let route = |r: usize| {
             let index = s * 16 + r;

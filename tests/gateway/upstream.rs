@@ -54,7 +54,9 @@ fn serve(stream: TcpStream, seen: &Mutex<BTreeMap<String, u32>>) -> Option<()> {
                 continue;
             }
             "/socket" => {
-                writer.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").ok()?;
+                writer
+                    .write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+                    .ok()?;
                 let mut byte = [0];
                 reader.read_exact(&mut byte).ok()?;
                 return writer.write_all(&byte).ok();

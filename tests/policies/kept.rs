@@ -53,7 +53,10 @@ async fn workloads_with_what_others_added() {
             // What an apply leaves out stays as it is, where others own it too.
             let answer = apply(&operator, "kept", &bad, true).await;
             let left_out = value.to_string().contains("null");
-            assert!(left_out || answer.refused_by("operator-pods", words), "{kind}, applied with {pointer} {value}: {answer:?}");
+            assert!(
+                left_out || answer.refused_by("operator-pods", words),
+                "{kind}, applied with {pointer} {value}: {answer:?}"
+            );
             if value["privileged"] == true {
                 continue; // Kubernetes itself refuses that beside our own `allowPrivilegeEscalation: false`
             }
@@ -85,7 +88,8 @@ async fn what_others_added_is_no_way_in() {
     let mut theirs = there(&admin, &path).await;
     set(&mut theirs, "/spec/template/spec/containers/-", debug.clone());
     set(&mut theirs, "/spec/template/spec/volumes/-", disk);
-    theirs["spec"]["template"]["metadata"]["annotations"]["container.apparmor.security.beta.kubernetes.io/debug"] = json!("unconfined");
+    theirs["spec"]["template"]["metadata"]["annotations"]["container.apparmor.security.beta.kubernetes.io/debug"] =
+        json!("unconfined");
     let added = ask(&admin, "PUT", &path, &theirs).await;
     assert!(added.ok(), "{added:?}");
     let answer = apply(&operator, "wayin", &good, false).await;
@@ -96,14 +100,30 @@ async fn what_others_added_is_no_way_in() {
         object
     };
     let table: [(&str, Value); 5] = [
-        ("container 'debug': allowPrivilegeEscalation", changed(&|t| set(t, "/spec/containers/-", json!({ "name": "debug", "image": "example.test/mine:1" })))),
-        ("container 'debug': allowPrivilegeEscalation", changed(&|t| set(t, "/spec/containers/-", json!({ "name": "debug", "command": ["mine"] })))),
+        (
+            "container 'debug': allowPrivilegeEscalation",
+            changed(&|t| set(t, "/spec/containers/-", json!({ "name": "debug", "image": "example.test/mine:1" }))),
+        ),
+        (
+            "container 'debug': allowPrivilegeEscalation",
+            changed(&|t| set(t, "/spec/containers/-", json!({ "name": "debug", "command": ["mine"] }))),
+        ),
         ("container 'more': allowPrivilegeEscalation", {
-            let more = json!({ "name": "more", "image": "example.test/mine:1", "securityContext": { "privileged": true } });
+            let more =
+                json!({ "name": "more", "image": "example.test/mine:1", "securityContext": { "privileged": true } });
             changed(&|t| set(t, "/spec/containers/-", more.clone()))
         }),
-        ("persistentVolumeClaim: disk", changed(&|t| set(t, "/spec/volumes/-", json!({ "name": "disk", "hostPath": { "path": "/" } })))),
-        ("AppArmor", changed(&|t| t["metadata"]["annotations"]["container.apparmor.security.beta.kubernetes.io/orders"] = json!("unconfined"))),
+        (
+            "persistentVolumeClaim: disk",
+            changed(&|t| set(t, "/spec/volumes/-", json!({ "name": "disk", "hostPath": { "path": "/" } }))),
+        ),
+        (
+            "AppArmor",
+            changed(&|t| {
+                t["metadata"]["annotations"]["container.apparmor.security.beta.kubernetes.io/orders"] =
+                    json!("unconfined")
+            }),
+        ),
     ];
     for (words, object) in table {
         let answer = apply(&operator, "wayin", &object, true).await;
@@ -119,8 +139,18 @@ async fn accounts_and_services_with_what_others_added() {
     let (account, service) = (built("ServiceAccount", "shop--web.microapp"), built("Service", "shop--web"));
     for (object, theirs, mine, words) in [
         (&account, json!({ "secrets": [{ "name": "web-dockercfg" }] }), json!([{ "name": "any" }]), "Secrets: any"),
-        (&account, json!({ "imagePullSecrets": [{ "name": "web-dockercfg" }] }), json!([{ "name": "any" }]), "imagePullSecrets: any"),
-        (&service, json!({ "spec": { "externalIPs": ["192.0.2.9"] } }), json!({ "externalIPs": ["192.0.2.10"] }), "externalIPs"),
+        (
+            &account,
+            json!({ "imagePullSecrets": [{ "name": "web-dockercfg" }] }),
+            json!([{ "name": "any" }]),
+            "imagePullSecrets: any",
+        ),
+        (
+            &service,
+            json!({ "spec": { "externalIPs": ["192.0.2.9"] } }),
+            json!({ "externalIPs": ["192.0.2.10"] }),
+            "externalIPs",
+        ),
     ] {
         let added = ask(&admin, "PATCH", &path(object, "others"), &theirs).await;
         assert!(added.ok(), "{added:?}");

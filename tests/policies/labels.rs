@@ -13,7 +13,10 @@ pub async fn deployed(cluster: &Cluster, namespace: &str) -> Client {
     let admin = super::namespace(cluster, namespace).await;
     let operator = operator(cluster).await;
     let uid = |answer: &Answer| {
-        serde_json::from_str::<Value>(&answer.text).unwrap()["metadata"]["uid"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("{answer:?}"))
+        serde_json::from_str::<Value>(&answer.text).unwrap()["metadata"]["uid"]
+            .as_str()
+            .map(str::to_owned)
+            .unwrap_or_else(|| panic!("{answer:?}"))
     };
     let app = uid(&create(&admin, namespace, &app()).await);
     let mut anchor = String::new();
@@ -59,15 +62,27 @@ async fn labels_are_the_operators() {
     let pod = json!({ "containers": [{ "name": "c", "image": "example.test/c:1" }] });
     let template = json!({ "replicas": 1, "selector": { "matchLabels": labels }, "template": { "metadata": { "labels": labels }, "spec": pod } });
     for (policy, object) in [
-        ("labels", json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "mine", "labels": labels } })),
+        (
+            "labels",
+            json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "mine", "labels": labels } }),
+        ),
         ("labels", json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "mine", "labels": labels } })),
-        ("labels", json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "mine", "labels": labels }, "spec": pod })),
+        (
+            "labels",
+            json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "mine", "labels": labels }, "spec": pod }),
+        ),
         (
             "labels",
             json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "mine", "labels": { "microapp.dev/engine": "PostgreSQL" } }, "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } }),
         ),
-        ("template-labels", json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "mine" }, "spec": template })),
-        ("template-labels", json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": { "name": "mine" }, "spec": template })),
+        (
+            "template-labels",
+            json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "mine" }, "spec": template }),
+        ),
+        (
+            "template-labels",
+            json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": { "name": "mine" }, "spec": template }),
+        ),
     ] {
         let answer = try_create(&dev, "labels", &object).await;
         assert!(answer.refused_by(policy, words), "{}: {answer:?}", object["kind"]);
@@ -79,7 +94,10 @@ async fn labels_are_the_operators() {
     for (path, patch) in [
         (service, json!({ "metadata": { "labels": { "microapp.dev/part": null } } })),
         (service, json!({ "metadata": { "labels": { "microapp.dev/app": "other" } } })),
-        ("/api/v1/namespaces/labels/configmaps/kube-root-ca.crt", json!({ "metadata": { "labels": { "microapp.dev/report": "true" } } })),
+        (
+            "/api/v1/namespaces/labels/configmaps/kube-root-ca.crt",
+            json!({ "metadata": { "labels": { "microapp.dev/report": "true" } } }),
+        ),
         (deployment, json!({ "metadata": { "labels": { "microapp.dev/any": "x" } } })),
     ] {
         let answer = ask(&dev, "PATCH", path, &patch).await;
@@ -96,12 +114,21 @@ async fn people_and_controllers_go_on() {
     let dev = person(cluster, "dev-drift").await;
     let deployment = "/apis/apps/v1/namespaces/drift/deployments/shop--web";
     // Controllers make ReplicaSets and pods, and copy labels to them.
-    let pods = |n: usize| move |answer: &Answer| serde_json::from_str::<Value>(&answer.text).unwrap()["items"].as_array().is_some_and(|items| items.len() == n);
-    let selected = |part: &str| format!("/api/v1/namespaces/drift/pods?labelSelector=microapp.dev/app%3Dshop,microapp.dev/part%3D{part}");
+    let pods = |n: usize| {
+        move |answer: &Answer| {
+            serde_json::from_str::<Value>(&answer.text).unwrap()["items"]
+                .as_array()
+                .is_some_and(|items| items.len() == n)
+        }
+    };
+    let selected = |part: &str| {
+        format!("/api/v1/namespaces/drift/pods?labelSelector=microapp.dev/app%3Dshop,microapp.dev/part%3D{part}")
+    };
     until(&admin, &selected("service.web"), pods(2)).await;
     until(&admin, &selected("database"), pods(1)).await;
     // With an owner the anchor would go, and with it the data: no StatefulSet may take it for a revision of its own.
-    let anchor = ask(&admin, "GET", &format!("/apis/apps/v1/namespaces/drift/controllerrevisions/{ANCHOR}"), &Value::Null).await;
+    let anchor =
+        ask(&admin, "GET", &format!("/apis/apps/v1/namespaces/drift/controllerrevisions/{ANCHOR}"), &Value::Null).await;
     assert!(anchor.ok() && !anchor.text.contains("ownerReferences\":[{"), "{anchor:?}");
     for (path, patch) in [
         (format!("{deployment}/scale"), json!({ "spec": { "replicas": 3 } })),
@@ -139,12 +166,15 @@ async fn an_anchor_goes_only_on_purpose() {
     let owner = json!({ "metadata": { "ownerReferences": [{ "apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e03" }] } });
     let answer = ask(&boss, "PATCH", &anchor, &owner).await;
     assert!(answer.refused_by("anchors", "who owns this"), "{answer:?}");
-    let stripped = ask(&boss, "PATCH", &anchor, &json!({ "metadata": { "labels": { "microapp.dev/app": null } } })).await;
+    let stripped =
+        ask(&boss, "PATCH", &anchor, &json!({ "metadata": { "labels": { "microapp.dev/app": null } } })).await;
     assert!(stripped.refused_by("labels", "the operator's own"), "{stripped:?}");
-    let wrong = ask(&boss, "PATCH", &anchor, &json!({ "metadata": { "annotations": { "microapp.dev/purge": "true" } } })).await;
+    let wrong =
+        ask(&boss, "PATCH", &anchor, &json!({ "metadata": { "annotations": { "microapp.dev/purge": "true" } } })).await;
     assert!(wrong.ok(), "{wrong:?}");
     assert_eq!(ask(&boss, "DELETE", &anchor, &Value::Null).await.code, 403);
-    let marked = ask(&boss, "PATCH", &anchor, &json!({ "metadata": { "annotations": { "microapp.dev/purge": ANCHOR } } })).await;
+    let marked =
+        ask(&boss, "PATCH", &anchor, &json!({ "metadata": { "annotations": { "microapp.dev/purge": ANCHOR } } })).await;
     assert!(marked.ok(), "{marked:?}");
     let purged = ask(&boss, "DELETE", &anchor, &Value::Null).await;
     assert!(purged.ok(), "{purged:?}");
@@ -155,10 +185,14 @@ async fn an_anchor_goes_only_on_purpose() {
 async fn garbage_collection_and_deletion_of_the_namespace_finish() {
     let Some(cluster) = installed() else { return };
     let admin = deployed(cluster, "leaving").await;
-    let answer = ask(&admin, "DELETE", "/apis/microapp.dev/v1alpha1/namespaces/leaving/microserviceapps/shop", &Value::Null).await;
+    let answer =
+        ask(&admin, "DELETE", "/apis/microapp.dev/v1alpha1/namespaces/leaving/microserviceapps/shop", &Value::Null)
+            .await;
     assert!(answer.ok(), "{answer:?}");
     until(&admin, "/apis/apps/v1/namespaces/leaving/deployments", |answer| !answer.text.contains("shop")).await;
-    let anchor = ask(&admin, "GET", &format!("/apis/apps/v1/namespaces/leaving/controllerrevisions/{ANCHOR}"), &Value::Null).await;
+    let anchor =
+        ask(&admin, "GET", &format!("/apis/apps/v1/namespaces/leaving/controllerrevisions/{ANCHOR}"), &Value::Null)
+            .await;
     assert!(anchor.ok(), "data is retained: {anchor:?}");
     let answer = ask(&admin, "DELETE", "/api/v1/namespaces/leaving", &Value::Null).await;
     assert!(answer.ok(), "{answer:?}");

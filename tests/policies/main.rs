@@ -53,8 +53,13 @@ fn installed() -> Option<&'static Cluster> {
 
 /// Everything that kubectl says, as the administrator.
 fn kubectl(cluster: &Cluster, args: &[&str]) -> String {
-    let output =
-        Command::new(format!("{ROOT}/tests/cluster/cluster")).current_dir(ROOT).args(["kubectl", "--dir"]).arg(&cluster.dir).args(args).output().unwrap();
+    let output = Command::new(format!("{ROOT}/tests/cluster/cluster"))
+        .current_dir(ROOT)
+        .args(["kubectl", "--dir"])
+        .arg(&cluster.dir)
+        .args(args)
+        .output()
+        .unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
@@ -69,8 +74,15 @@ async fn client_as(cluster: &Cluster, change: impl FnOnce(&mut AuthInfo)) -> Cli
 /// A client with the operator's own token.
 async fn operator(cluster: &Cluster) -> Client {
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client().await, HOME);
-    let request = TokenRequest { spec: TokenRequestSpec { audiences: vec![], ..Default::default() }, ..Default::default() };
-    let token = accounts.create_token_request("microapp", &PostParams::default(), &request).await.unwrap().status.unwrap().token;
+    let request =
+        TokenRequest { spec: TokenRequestSpec { audiences: vec![], ..Default::default() }, ..Default::default() };
+    let token = accounts
+        .create_token_request("microapp", &PostParams::default(), &request)
+        .await
+        .unwrap()
+        .status
+        .unwrap()
+        .token;
     client_as(cluster, |auth| *auth = serde_json::from_value(json!({ "token": token })).unwrap()).await
 }
 
@@ -93,7 +105,9 @@ struct Answer {
 impl Answer {
     /// Refused by the policy of that name, and in these words.
     fn refused_by(&self, policy: &str, words: &str) -> bool {
-        self.code == 403 && self.text.contains(&format!("ValidatingAdmissionPolicy 'microapp-{policy}'")) && self.text.contains(words)
+        self.code == 403
+            && self.text.contains(&format!("ValidatingAdmissionPolicy 'microapp-{policy}'"))
+            && self.text.contains(words)
     }
 
     fn ok(&self) -> bool {
@@ -113,7 +127,8 @@ async fn ask(client: &Client, method: &str, path: &str, body: &Value) -> Answer 
 
 async fn ask_as(client: &Client, method: &str, path: &str, content: &str, body: &Value) -> Answer {
     let bytes = if body.is_null() { vec![] } else { serde_json::to_vec(body).unwrap() };
-    let request = Request::builder().method(method).uri(path).header("Content-Type", content).body(Body::from(bytes)).unwrap();
+    let request =
+        Request::builder().method(method).uri(path).header("Content-Type", content).body(Body::from(bytes)).unwrap();
     let response = client.send(request).await.unwrap();
     let code = response.status().as_u16();
     let bytes = response.into_body().collect_bytes().await.unwrap();
@@ -179,7 +194,10 @@ fn objects(namespace: &str, uid: &str, anchor: &str) -> Vec<Object> {
     let facts = Facts::Anchor(Anchor { engine: "PostgreSQL".into(), id: "5d0cb2b7".into(), ..Default::default() });
     let id = microapp::kit::objects::Id { kind: "ControllerRevision", name: "shop-database-data".into() };
     observed.records.insert(id, Record { uid: anchor.into(), facts, ..Default::default() });
-    App::resolve(&resource, &observed, &Settings::default()).map_err(|problems| format!("{problems:?}")).unwrap().build()
+    App::resolve(&resource, &observed, &Settings::default())
+        .map_err(|problems| format!("{problems:?}"))
+        .unwrap()
+        .build()
 }
 
 /// The same without its owner: where there is no such application, the garbage collector would take it.
@@ -192,7 +210,11 @@ fn unowned(kind: &str, name: &str) -> Value {
 /// The object of that kind and name, as the operator makes it.
 fn built(kind: &str, name: &str) -> Value {
     let all = objects("any", "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e01", "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e02");
-    let mut body = all.into_iter().find(|o| o.kind.kind == kind && o.name == name).unwrap_or_else(|| panic!("no {kind} {name}")).body;
+    let mut body = all
+        .into_iter()
+        .find(|o| o.kind.kind == kind && o.name == name)
+        .unwrap_or_else(|| panic!("no {kind} {name}"))
+        .body;
     body["metadata"].as_object_mut().unwrap().remove("namespace");
     body
 }

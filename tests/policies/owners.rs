@@ -8,9 +8,9 @@ use super::*;
 fn chart() -> Option<String> {
     let tools = Command::new(format!("{ROOT}/tests/tools/build")).output().unwrap();
     let helm = format!("{}/helm", String::from_utf8_lossy(&tools.stdout).trim());
-    let args =
-        "template microapp charts/microapp --namespace microapp-system --kube-version 1.33.0 --set rbac.ownerReferences=true --show-only templates/owners.yaml";
-    let output = tools.status.success().then(|| Command::new(helm).current_dir(ROOT).args(args.split(' ')).output().unwrap())?;
+    let args = "template microapp charts/microapp --namespace microapp-system --kube-version 1.33.0 --set rbac.ownerReferences=true --show-only templates/owners.yaml";
+    let output =
+        tools.status.success().then(|| Command::new(helm).current_dir(ROOT).args(args.split(' ')).output().unwrap())?;
     Some(String::from_utf8(output.stdout).unwrap())
 }
 

@@ -12,7 +12,13 @@ async fn a_report_is_its_provisioners() {
     let path = "/api/v1/namespaces/reports/configmaps/shop-provisioner-report";
     let (report, binary) = (json!({ "data": { "report.json": "{}" } }), json!({ "binaryData": { "more": "e30=" } }));
     let account = |name: &str| format!("system:serviceaccount:reports:{name}");
-    for name in ["shop-provisioner-report", "shop--web.microapp", "shop-gateway.microapp", "other-provisioner.microapp", "default"] {
+    for name in [
+        "shop-provisioner-report",
+        "shop--web.microapp",
+        "shop-gateway.microapp",
+        "other-provisioner.microapp",
+        "default",
+    ] {
         let role = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": format!("{name}-edit") },
             "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit" },
@@ -25,11 +31,16 @@ async fn a_report_is_its_provisioners() {
     let told = ask(&provisioner, "PATCH", path, &report).await;
     assert!(told.ok(), "{told:?}");
     let forged = json!({ "data": { "report.json": "{\"proofs\":[]}" } });
-    for name in ["dev-reports", "boss-reports"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(["shop-provisioner-report", "shop--web.microapp", "shop-gateway.microapp", "other-provisioner.microapp", "default"].map(account))
-    {
+    for name in ["dev-reports", "boss-reports"].map(str::to_owned).into_iter().chain(
+        [
+            "shop-provisioner-report",
+            "shop--web.microapp",
+            "shop-gateway.microapp",
+            "other-provisioner.microapp",
+            "default",
+        ]
+        .map(account),
+    ) {
         let somebody = person(cluster, &name).await;
         for change in [&forged, &binary, &json!({ "data": null }), &json!({ "data": { "report.json": null } })] {
             let answer = ask(&somebody, "PATCH", path, change).await;

@@ -73,7 +73,8 @@ async fn who_may_create_which_application() {
     namespace(cluster, "elsewhere").await;
     grant(&admin, "people").await;
     let plain = with("", Value::Null);
-    let variable = with("env", json!([{ "name": "A", "valueFrom": { "secretKeyRef": { "name": "prod", "key": "a" } } }]));
+    let variable =
+        with("env", json!([{ "name": "A", "valueFrom": { "secretKeyRef": { "name": "prod", "key": "a" } } }]));
     let map = with("env", json!([{ "name": "A", "valueFrom": { "configMapKeyRef": { "name": "prod", "key": "a" } } }]));
     let variables = with("envFrom", json!([{ "name": "prod", "secretRef": { "name": "prod" } }]));
     let files = with("configFiles", json!([{ "name": "prod", "secretRef": { "name": "prod" } }]));
@@ -124,7 +125,9 @@ async fn only_a_change_of_the_wish_is_a_request() {
     assert!(label.ok(), "{label:?}");
     let wish = ask(&apps, "PATCH", path, &json!({ "spec": { "availability": "HighlyAvailable" } })).await;
     assert!(wish.refused_by("requests", NO_PODS), "{wish:?}");
-    let wish = ask(&person(cluster, "pods").await, "PATCH", path, &json!({ "spec": { "availability": "HighlyAvailable" } })).await;
+    let wish =
+        ask(&person(cluster, "pods").await, "PATCH", path, &json!({ "spec": { "availability": "HighlyAvailable" } }))
+            .await;
     assert!(wish.ok(), "{wish:?}");
     let mut there: Value = serde_json::from_str(&ask(&admin, "GET", path, &Value::Null).await.text).unwrap();
     there["status"] = json!({ "observedGeneration": 1 });
@@ -155,8 +158,7 @@ async fn the_clusters_roles_learn_of_applications() {
     // The controller that adds to the cluster's roles takes a moment.
     for (name, group, resource, subresource, verb, expected) in table {
         let attributes = json!({ "namespace": "roles", "group": group, "resource": resource, "subresource": subresource, "verb": verb });
-        let review =
-            json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": { "user": name, "resourceAttributes": attributes } });
+        let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": { "user": name, "resourceAttributes": attributes } });
         let mut allowed = !expected;
         for _ in 0..50 {
             let answer = ask(&admin, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", &review).await;

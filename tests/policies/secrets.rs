@@ -9,7 +9,9 @@ fn requests() -> Vec<(String, String, &'static str, Value)> {
     let (all, one) = ("/api/v1/namespaces/victims/secrets", "/api/v1/namespaces/victims/secrets/victim");
     let whole = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "victim" }, "data": {} });
     let mut requests = vec![];
-    let mut add = |method: &str, path: &str, content: &'static str, body: &Value| requests.push((method.to_owned(), path.to_owned(), content, body.clone()));
+    let mut add = |method: &str, path: &str, content: &'static str, body: &Value| {
+        requests.push((method.to_owned(), path.to_owned(), content, body.clone()))
+    };
     let json = "application/json";
     for path in [
         one,
@@ -47,7 +49,10 @@ async fn nothing_but_create_is_allowed() {
     assert!(made.ok(), "{made:?}");
     for (method, path, content, body) in requests() {
         let answer = ask_as(&operator, &method, &path, content, &body).await;
-        assert!(answer.code == 403 && !answer.text.contains("aHVudGVyMg"), "{method} {path} {content} {body}: {answer:?}");
+        assert!(
+            answer.code == 403 && !answer.text.contains("aHVudGVyMg"),
+            "{method} {path} {content} {body}: {answer:?}"
+        );
     }
     let answer = create(&operator, "victims", &secret("mine")).await;
     assert_eq!(answer.code, 201, "{answer:?}");

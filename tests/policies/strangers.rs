@@ -9,8 +9,7 @@ use super::*;
 fn foreign() -> Vec<Value> {
     let labels = json!({ "app": "theirs" });
     let pod = json!({ "containers": [{ "name": "c", "image": "example.test/c:1" }] });
-    let workload =
-        json!({ "replicas": 0, "serviceName": "theirs", "selector": { "matchLabels": labels }, "template": { "metadata": { "labels": labels }, "spec": pod } });
+    let workload = json!({ "replicas": 0, "serviceName": "theirs", "selector": { "matchLabels": labels }, "template": { "metadata": { "labels": labels }, "spec": pod } });
     let mut deployment = workload.clone();
     deployment.as_object_mut().unwrap().remove("serviceName");
     let rule = json!([{ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] }]);
@@ -30,7 +29,8 @@ fn foreign() -> Vec<Value> {
         ("rbac.authorization.k8s.io/v1", "RoleBinding", json!({ "roleRef": role, "subjects": [] })),
     ]
     .map(|(version, kind, content)| {
-        let mut object = json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "theirs", "labels": labels } });
+        let mut object =
+            json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "theirs", "labels": labels } });
         object.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
         object
     })
@@ -57,16 +57,23 @@ async fn foreign_objects_are_left_alone() {
         assert!(made.ok(), "{made:?}");
         let (path, kind) = (path(&object, "foreign"), &object["kind"]);
         let mine = json!({ "metadata": { "labels": { "microapp.dev/app": "shop" } } });
-        let owner =
-            json!([{ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "name": "shop", "uid": "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e01" }]);
+        let owner = json!([{ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "name": "shop", "uid": "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e01" }]);
         let mut both = mine.clone();
         both["metadata"]["ownerReferences"] = owner.clone();
-        for change in [mine, json!({ "metadata": { "ownerReferences": owner } }), both, json!({ "metadata": { "annotations": { "a": "b" } } })] {
+        for change in [
+            mine,
+            json!({ "metadata": { "ownerReferences": owner } }),
+            both,
+            json!({ "metadata": { "annotations": { "a": "b" } } }),
+        ] {
             let answer = ask(&operator, "PATCH", &format!("{path}?dryRun=All"), &change).await;
             assert!(closed(&answer), "{kind} {change}: {answer:?}");
         }
         // Nothing else is wrong with a change of an annotation of these.
-        if ["ConfigMap", "Service", "PersistentVolumeClaim", "ControllerRevision", "PodDisruptionBudget"].iter().any(|plain| kind == plain) {
+        if ["ConfigMap", "Service", "PersistentVolumeClaim", "ControllerRevision", "PodDisruptionBudget"]
+            .iter()
+            .any(|plain| kind == plain)
+        {
             let answer = ask(&operator, "PATCH", &path, &json!({ "metadata": { "annotations": { "a": "b" } } })).await;
             assert!(answer.refused_by("operator", "neither change nor delete"), "{kind}: {answer:?}");
         }
@@ -75,7 +82,10 @@ async fn foreign_objects_are_left_alone() {
         assert!(closed(&apply(&operator, "foreign", &applied, true).await), "{kind} applied");
         assert!(closed(&ask(&operator, "PUT", &path, &object).await), "{kind} replaced");
         assert!(closed(&ask(&operator, "DELETE", &path, &Value::Null).await), "{kind} deleted");
-        assert!(closed(&ask(&operator, "DELETE", &collection(&object, "foreign"), &Value::Null).await), "{kind} deleted with all others");
+        assert!(
+            closed(&ask(&operator, "DELETE", &collection(&object, "foreign"), &Value::Null).await),
+            "{kind} deleted with all others"
+        );
     }
     // Traffic of others, repointed.
     let selector = json!({ "spec": { "selector": { "microapp.dev/app": "shop" } } });
@@ -92,7 +102,8 @@ async fn subresources_are_closed() {
     assert!(create(&admin, "subresources", &pod).await.ok());
     let (core, apps) = ("/api/v1/namespaces/subresources", "/apis/apps/v1/namespaces/subresources");
     let eviction = json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": "theirs" } });
-    let token = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": { "audiences": [] } });
+    let token =
+        json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": { "audiences": [] } });
     for (method, path, body) in [
         ("PATCH", format!("{apps}/deployments/shop--web/scale"), json!({ "spec": { "replicas": 0 } })),
         ("PATCH", format!("{apps}/deployments/shop--web/status"), json!({ "status": { "replicas": 0 } })),
@@ -119,11 +130,19 @@ async fn the_label_stays_and_an_owner_stands_in_for_it() {
     let service = built("Service", "shop--web");
     let path_of = |object: &Value| path(object, "lost");
     for label in [Value::Null, json!("other")] {
-        let answer = ask(&operator, "PATCH", &path_of(&service), &json!({ "metadata": { "labels": { "microapp.dev/app": label } } })).await;
+        let answer = ask(
+            &operator,
+            "PATCH",
+            &path_of(&service),
+            &json!({ "metadata": { "labels": { "microapp.dev/app": label } } }),
+        )
+        .await;
         assert!(closed(&answer) && answer.text.contains("the label microapp.dev/app"), "{label}: {answer:?}");
     }
     let strip = json!({ "metadata": { "labels": { "microapp.dev/app": null } } });
-    for (kind, name) in [("Service", "shop--web"), ("Deployment", "shop--web"), ("ConfigMap", "shop-gateway"), ("Role", "shop-gateway")] {
+    for (kind, name) in
+        [("Service", "shop--web"), ("Deployment", "shop--web"), ("ConfigMap", "shop-gateway"), ("Role", "shop-gateway")]
+    {
         let mut ours = built(kind, name);
         ours["metadata"].as_object_mut().unwrap().remove("ownerReferences");
         let stripped = ask(&admin, "PATCH", &path_of(&ours), &strip).await;
@@ -135,7 +154,10 @@ async fn the_label_stays_and_an_owner_stands_in_for_it() {
     let anchor = built("ControllerRevision", "shop-database-data");
     assert!(ask(&admin, "PATCH", &path_of(&anchor), &strip).await.ok());
     let answer = apply(&operator, "lost", &anchor, true).await;
-    assert!(answer.refused_by("operator", "kubectl label -n lost controllerrevisions shop-database-data microapp.dev/app="), "{answer:?}");
+    assert!(
+        answer.refused_by("operator", "kubectl label -n lost controllerrevisions shop-database-data microapp.dev/app="),
+        "{answer:?}"
+    );
     kubectl(cluster, &["label", "-n", "lost", "controllerrevisions", "shop-database-data", "microapp.dev/app=shop"]);
     let answer = apply(&operator, "lost", &anchor, true).await;
     assert!(answer.ok(), "{answer:?}");
@@ -156,6 +178,9 @@ async fn only_pods_of_applications_are_deleted() {
         assert!(create(&admin, "pods", &object).await.ok());
         let answer = ask(&operator, "DELETE", &path(&object, "pods"), &Value::Null).await;
         assert_eq!(answer.ok(), allowed, "{name}: {answer:?}");
-        assert!(allowed || answer.refused_by("operator", "pods 'nearly'") || answer.refused_by("operator", "pods 'theirs'"), "{answer:?}");
+        assert!(
+            allowed || answer.refused_by("operator", "pods 'nearly'") || answer.refused_by("operator", "pods 'theirs'"),
+            "{answer:?}"
+        );
     }
 }

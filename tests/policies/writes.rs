@@ -62,7 +62,11 @@ pub fn templates() -> Vec<(&'static str, &'static str, Value)> {
         ("volumes must", "/volumes/-", volume(json!({ "nfs": { "server": "192.0.2.9", "path": "/" } }))),
         ("volumes must", "/volumes/-", volume(json!({ "csi": { "driver": "example.test" } }))),
         ("volumes must", "/volumes/-", volume(json!({ "image": { "reference": "example.test/data:1" } }))),
-        ("volumes must", "/volumes/-", volume(json!({ "iscsi": { "targetPortal": "192.0.2.9", "iqn": "iqn.2001-04.com.example:a", "lun": 0 } }))),
+        (
+            "volumes must",
+            "/volumes/-",
+            volume(json!({ "iscsi": { "targetPortal": "192.0.2.9", "iqn": "iqn.2001-04.com.example:a", "lun": 0 } })),
+        ),
         (
             "volumes must",
             "/volumes/-",
@@ -78,21 +82,37 @@ pub fn templates() -> Vec<(&'static str, &'static str, Value)> {
         ("seccompProfile", "/securityContext/seccompProfile/type", json!("Unconfined")),
         ("seccompProfile", "/securityContext/seccompProfile", Value::Null),
         ("seccompProfile", "/containers/0/securityContext/seccompProfile", json!({ "type": "Unconfined" })),
-        ("seccompProfile", "/containers/0/securityContext/seccompProfile", json!({ "type": "Localhost", "localhostProfile": "any.json" })),
+        (
+            "seccompProfile",
+            "/containers/0/securityContext/seccompProfile",
+            json!({ "type": "Localhost", "localhostProfile": "any.json" }),
+        ),
         ("of the pod", "/securityContext/seLinuxOptions", json!({ "type": "spc_t" })),
         ("of the pod", "/securityContext/windowsOptions", json!({ "runAsUserName": "ContainerAdministrator" })),
         ("of the pod", "/securityContext/sysctls", json!([{ "name": "kernel.msgmax", "value": "65536" }])),
         ("of the pod", "/securityContext/appArmorProfile", json!({ "type": "Unconfined" })),
         ("of every container", "/containers/0/securityContext/appArmorProfile", json!({ "type": "Unconfined" })),
         ("of every container", "/containers/0/securityContext/seLinuxOptions", json!({ "user": "system_u" })),
-        ("of every container", "/containers/0/securityContext/windowsOptions", json!({ "runAsUserName": "ContainerAdministrator" })),
-        ("allowPrivilegeEscalation", CONTAINER, security(json!({ "privileged": true, "allowPrivilegeEscalation": true }))),
+        (
+            "of every container",
+            "/containers/0/securityContext/windowsOptions",
+            json!({ "runAsUserName": "ContainerAdministrator" }),
+        ),
+        (
+            "allowPrivilegeEscalation",
+            CONTAINER,
+            security(json!({ "privileged": true, "allowPrivilegeEscalation": true })),
+        ),
         ("allowPrivilegeEscalation", CONTAINER, security(json!({ "allowPrivilegeEscalation": true }))),
         ("allowPrivilegeEscalation", CONTAINER, security(json!({ "allowPrivilegeEscalation": null }))),
         ("allowPrivilegeEscalation", CONTAINER, Value::Null),
         ("capabilities", CONTAINER, security(json!({ "capabilities": null }))),
         ("capabilities", CONTAINER, security(json!({ "capabilities": { "drop": ["NET_RAW"] } }))),
-        ("capabilities", CONTAINER, security(json!({ "capabilities": { "drop": ["ALL"], "add": ["NET_BIND_SERVICE"] } }))),
+        (
+            "capabilities",
+            CONTAINER,
+            security(json!({ "capabilities": { "drop": ["ALL"], "add": ["NET_BIND_SERVICE"] } })),
+        ),
         ("readOnlyRootFilesystem", CONTAINER, security(json!({ "readOnlyRootFilesystem": false }))),
         (
             "readOnlyRootFilesystem",
@@ -106,7 +126,11 @@ pub fn templates() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("name a host", "/containers/0/livenessProbe", json!({ "httpGet": { "host": "192.0.2.9", "port": 80 } })),
         ("name a host", "/containers/0/readinessProbe", json!({ "tcpSocket": { "host": "192.0.2.9", "port": 80 } })),
-        ("name a host", "/containers/0/lifecycle", json!({ "preStop": { "httpGet": { "host": "192.0.2.9", "port": 80 } } })),
+        (
+            "name a host",
+            "/containers/0/lifecycle",
+            json!({ "preStop": { "httpGet": { "host": "192.0.2.9", "port": 80 } } }),
+        ),
     ]
 }
 
@@ -127,7 +151,8 @@ async fn forbidden_pod_templates_are_refused() {
         }
         let mut bad = good.clone();
         let container = good["spec"]["template"]["spec"]["containers"][0]["name"].as_str().unwrap();
-        bad["spec"]["template"]["metadata"]["annotations"][format!("container.apparmor.security.beta.kubernetes.io/{container}")] = json!("unconfined");
+        bad["spec"]["template"]["metadata"]["annotations"]
+            [format!("container.apparmor.security.beta.kubernetes.io/{container}")] = json!("unconfined");
         let answer = try_create(&operator, "templates", &bad).await;
         assert!(answer.refused_by("operator-pods", "AppArmor"), "{kind}: {answer:?}");
     }
@@ -189,7 +214,13 @@ fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
         ),
         ("operator-secrets", "immutable", secret.clone(), "/immutable", json!(false)),
         ("operator-secrets", "immutable", secret, "/immutable", Value::Null),
-        ("operator-services", "ExternalName", service.clone(), "/spec", json!({ "type": "ExternalName", "externalName": "example.test" })),
+        (
+            "operator-services",
+            "ExternalName",
+            service.clone(),
+            "/spec",
+            json!({ "type": "ExternalName", "externalName": "example.test" }),
+        ),
         ("operator-services", "selector", service.clone(), "/spec/selector", json!({ "app": "theirs" })),
         ("operator-services", "selector", service.clone(), "/spec/selector", Value::Null),
         ("operator-services", "selector", service.clone(), "/spec/selector/microapp.dev~1app", json!("other")),
@@ -200,8 +231,20 @@ fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
         ("operator", "without the label", secret_without_label, "/metadata/labels", Value::Null),
         ("operator-services", "externalIPs", service, "/spec/externalIPs", json!(["192.0.2.9"])),
         ("operator-accounts", "ends in .microapp", account.clone(), "/metadata/name", json!("jenkins")),
-        ("operator-accounts", "automountServiceAccountToken", account.clone(), "/automountServiceAccountToken", json!(true)),
-        ("operator-accounts", "automountServiceAccountToken", account.clone(), "/automountServiceAccountToken", Value::Null),
+        (
+            "operator-accounts",
+            "automountServiceAccountToken",
+            account.clone(),
+            "/automountServiceAccountToken",
+            json!(true),
+        ),
+        (
+            "operator-accounts",
+            "automountServiceAccountToken",
+            account.clone(),
+            "/automountServiceAccountToken",
+            Value::Null,
+        ),
         ("operator-accounts", "Secrets: any", account.clone(), "/secrets", json!([{ "name": "any" }])),
         ("operator-accounts", "imagePullSecrets: any", account, "/imagePullSecrets", json!([{ "name": "any" }])),
     ]
@@ -231,7 +274,8 @@ async fn forbidden_objects_are_refused() {
         }
         let mut bad = good.clone();
         set(&mut bad, pointer, value.clone());
-        let (kind, good, bad) = (&good["kind"], try_create(&operator, "writes", &good).await, try_create(&operator, "writes", &bad).await);
+        let (kind, good, bad) =
+            (&good["kind"], try_create(&operator, "writes", &good).await, try_create(&operator, "writes", &bad).await);
         assert!(good.ok(), "the good {kind}: {good:?}");
         assert!(bad.refused_by(policy, words), "{kind} with {pointer} {value}: {bad:?}");
     }
@@ -246,7 +290,11 @@ async fn system_namespaces_and_its_own_are_closed() {
     for namespace in ["kube-system", "kube-public", "kube-node-lease", HOME] {
         for object in [&map, &secret, &built("Deployment", "shop--orders"), &built("Role", "shop-gateway")] {
             let answer = try_create(&operator, namespace, object).await;
-            assert!(answer.refused_by("operator", "may write nothing in"), "{} in {namespace}: {answer:?}", object["kind"]);
+            assert!(
+                answer.refused_by("operator", "may write nothing in"),
+                "{} in {namespace}: {answer:?}",
+                object["kind"]
+            );
         }
         let path = format!("/api/v1/namespaces/{namespace}/configmaps/kube-root-ca.crt?dryRun=All");
         for (method, body) in [("DELETE", Value::Null), ("PATCH", json!({ "data": { "ca.crt": "mine" } }))] {
@@ -262,9 +310,14 @@ async fn system_namespaces_and_its_own_are_closed() {
 #[tokio::test]
 async fn its_role_names_everything() {
     let Some(cluster) = installed() else { return };
-    let role = ask(&cluster.client().await, "GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/microapp", &Value::Null).await;
+    let role =
+        ask(&cluster.client().await, "GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/microapp", &Value::Null)
+            .await;
     let role: Value = serde_json::from_str(&role.text).unwrap();
-    assert!(role["rules"].as_array().is_some_and(|rules| rules.len() > 10) && !role["rules"].to_string().contains('*'), "{role}");
+    assert!(
+        role["rules"].as_array().is_some_and(|rules| rules.len() > 10) && !role["rules"].to_string().contains('*'),
+        "{role}"
+    );
 }
 
 /// The API server checks expressions against the kinds that they are for.
@@ -273,12 +326,17 @@ async fn every_expression_fits_its_kinds() {
     let Some(cluster) = installed() else { return };
     let (client, begin) = (cluster.client().await, std::time::Instant::now());
     loop {
-        let all = ask(&client, "GET", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", &Value::Null).await;
+        let all =
+            ask(&client, "GET", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", &Value::Null)
+                .await;
         let all: Value = serde_json::from_str(&all.text).unwrap();
         let policies = all["items"].as_array().unwrap();
         assert!(policies.len() > 2);
         if policies.iter().all(|policy| policy["status"]["typeChecking"].is_object()) {
-            let warned: Vec<_> = policies.iter().filter(|policy| !policy["status"]["typeChecking"]["expressionWarnings"].is_null()).collect();
+            let warned: Vec<_> = policies
+                .iter()
+                .filter(|policy| !policy["status"]["typeChecking"]["expressionWarnings"].is_null())
+                .collect();
             assert!(warned.is_empty(), "{warned:?}");
             return;
         }

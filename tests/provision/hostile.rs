@@ -3,7 +3,8 @@
 use super::*;
 
 /// Each runs as whoever evaluates it, and makes its owner a superuser if that is one.
-const STEAL: &str = "BEGIN EXECUTE 'ALTER ROLE orders SUPERUSER'; RETURN true; EXCEPTION WHEN OTHERS THEN RETURN true; END";
+const STEAL: &str =
+    "BEGIN EXECUTE 'ALTER ROLE orders SUPERUSER'; RETURN true; EXCEPTION WHEN OTHERS THEN RETURN true; END";
 
 /// Operators, by their two sides, that fit what is asked of a catalog better than the server's own.
 const OPERATORS: &[(&str, &str, &str)] = &[
@@ -35,15 +36,20 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("aclexplode", "aclitem[]"),
 ];
 /// Tables that are asked.
-const TABLES: &[&str] = &["pg_class", "pg_namespace", "pg_roles", "pg_default_acl", "pg_auth_members", "pg_shdepend", "pg_database"];
+const TABLES: &[&str] =
+    &["pg_class", "pg_namespace", "pg_roles", "pg_default_acl", "pg_auth_members", "pg_shdepend", "pg_database"];
 
 /// Everything that a service can plant for others to stumble over.
 fn planted() -> String {
-    let function = |name: &str, arguments: &str| format!("CREATE FUNCTION public.{name}({arguments}) RETURNS bool LANGUAGE plpgsql AS $$ {STEAL} $$;");
+    let function = |name: &str, arguments: &str| {
+        format!("CREATE FUNCTION public.{name}({arguments}) RETURNS bool LANGUAGE plpgsql AS $$ {STEAL} $$;")
+    };
     let mut all = function("steal", "") + &function("steal_from", "anyelement");
     for (i, (operator, left, right)) in OPERATORS.iter().enumerate() {
         let body = function(&format!("operator_{i}"), &format!("{left}, {right}"));
-        all += &format!("{body} CREATE OPERATOR public.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.operator_{i});");
+        all += &format!(
+            "{body} CREATE OPERATOR public.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.operator_{i});"
+        );
     }
     for (name, arguments) in FUNCTIONS {
         all += &function(name, arguments);
@@ -64,7 +70,8 @@ fn planted() -> String {
 async fn undisturbed(case: &Case, database: &str, statements: &str) -> anyhow::Result<String> {
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(case.server.port).user(ADMIN).password(ADMIN_PASSWORD).dbname(database);
-    let timeouts = "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0";
+    let timeouts =
+        "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0";
     let options = "-c search_path=pg_catalog -c role=none -c default_transaction_read_only=off -c local_preload_libraries= -c exit_on_error=off";
     config.options(format!("{options} {timeouts}"));
     let (client, connection) = config.connect(NoTls).await?;
@@ -84,12 +91,19 @@ async fn names_that_a_service_defines_are_never_evaluated() -> anyhow::Result<()
     case.sql("orders", "orders", &planted()).await?;
     let refused = "CREATE FUNCTION public.on_event() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.steal(); END'; \
                    CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION public.on_event()";
-    assert!(case.sql("orders", "orders", refused).await.is_err(), "an event trigger would run with whatever the administrator changes");
+    assert!(
+        case.sql("orders", "orders", refused).await.is_err(),
+        "an event trigger would run with whatever the administrator changes"
+    );
     for path in ["\"$user\", public", "public, pg_catalog", "pg_temp, public, pg_catalog"] {
         case.sql("orders", "orders", &format!("ALTER DATABASE orders SET search_path = {path}")).await?;
         undisturbed(&case, "orders", BREAK).await?;
         let (told, proofs) = case.round().await;
-        assert_eq!(undisturbed(&case, "postgres", SUPERUSERS).await?, ADMIN, "{path}: the administrator ran what a service wrote");
+        assert_eq!(
+            undisturbed(&case, "postgres", SUPERUSERS).await?,
+            ADMIN,
+            "{path}: the administrator ran what a service wrote"
+        );
         let told = told.with_context(|| format!("{path}: nothing was told"))?;
         assert_eq!(reasons(&told.proofs), [("orders", "LoggedIn"), ("reports", "AccessMissing")], "{path}");
         assert_eq!(reasons(&proofs), [("orders", "LoggedIn"), ("reports", "LoggedIn")], "{path}");
@@ -101,8 +115,10 @@ async fn names_that_a_service_defines_are_never_evaluated() -> anyhow::Result<()
 async fn one_operator(database: &str, operator: &str, left: &str, right: &str) -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false), ("web", "web", false)])? else { return Ok(()) };
     case.sound().await?;
-    let function = format!("CREATE FUNCTION public.fits({left}, {right}) RETURNS bool LANGUAGE plpgsql AS $$ {STEAL} $$");
-    let better = format!("CREATE OPERATOR public.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.fits)");
+    let function =
+        format!("CREATE FUNCTION public.fits({left}, {right}) RETURNS bool LANGUAGE plpgsql AS $$ {STEAL} $$");
+    let better =
+        format!("CREATE OPERATOR public.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.fits)");
     case.sql(database, database, &format!("{function}; {better}")).await?;
     case.round().await;
     let superuser = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = 'orders'";
@@ -145,7 +161,13 @@ async fn settings_of_a_database_do_not_stop_its_repair() -> anyhow::Result<()> {
         "DateStyle = 'SQL, DMY'",
     ] {
         // Some are refused, which is as good.
-        undisturbed(&case, "postgres", &format!("SET SESSION AUTHORIZATION orders; SET ROLE orders__owner; ALTER DATABASE orders SET {setting}")).await.ok();
+        undisturbed(
+            &case,
+            "postgres",
+            &format!("SET SESSION AUTHORIZATION orders; SET ROLE orders__owner; ALTER DATABASE orders SET {setting}"),
+        )
+        .await
+        .ok();
         // The owner could mend the one, and only the administrator the other.
         undisturbed(&case, "orders", &format!("{BREAK}; ALTER SCHEMA public OWNER TO {ADMIN}")).await?;
         case.round().await;
@@ -162,7 +184,12 @@ async fn what_a_login_made_as_itself_becomes_the_owners() -> anyhow::Result<()> 
     let Some(mut case) = Case::new(&services)? else { return Ok(()) };
     case.sound().await?;
     let owners = "SELECT DISTINCT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE relname LIKE 'astray%' AND relkind = 'r' ORDER BY 1";
-    case.sql("orders", "common", "SET ROLE NONE; CREATE TABLE astray (id int); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'").await?;
+    case.sql(
+        "orders",
+        "common",
+        "SET ROLE NONE; CREATE TABLE astray (id int); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    )
+    .await?;
     assert!(case.sql("payments", "common", "ALTER TABLE astray ADD paid bool").await.is_err());
     case.sound().await?;
     case.sql("payments", "common", "ALTER TABLE astray ADD paid bool; DROP FUNCTION f()").await?;
@@ -178,13 +205,19 @@ async fn what_a_login_made_as_itself_becomes_the_owners() -> anyhow::Result<()> 
 
     // What a reader was allowed to make stays its own: the owner must not answer for what it says. And nothing is taken beyond the database.
     case.sql("payments", "common", "CREATE SCHEMA guests; GRANT CREATE, USAGE ON SCHEMA guests TO reports").await?;
-    case.sql("reports", "common", "CREATE FUNCTION guests.say() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'").await?;
+    case.sql(
+        "reports",
+        "common",
+        "CREATE FUNCTION guests.say() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+    )
+    .await?;
     case.sql("payments", "common", "SET ROLE NONE; CREATE TABLE astray3 (id int)").await?;
     case.admin("CREATE DATABASE elsewhere OWNER payments").await?;
     case.round().await;
     let said = "SELECT r.rolname FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE proname = 'say'";
     assert_eq!(case.sql(ADMIN, "common", said).await?, "reports");
-    let database = "SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = 'elsewhere'";
+    let database =
+        "SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE datname = 'elsewhere'";
     assert_eq!(case.admin(database).await?, "payments");
     Ok(())
 }

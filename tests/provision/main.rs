@@ -36,7 +36,13 @@ impl Case {
         for &(service, database, read_only) in services {
             let secret = format!("{service}-v1");
             self.secret(&secret, service, &format!("password-of-{service}"))?;
-            self.logins.push(DatabaseLogin { service: service.into(), username: service.into(), secret, database: database.into(), read_only });
+            self.logins.push(DatabaseLogin {
+                service: service.into(),
+                username: service.into(),
+                secret,
+                database: database.into(),
+                read_only,
+            });
         }
         Ok(())
     }
@@ -61,7 +67,9 @@ impl Case {
         let report = |proofs: &[Proof]| Report { proofs: proofs.to_vec(), ..Default::default() };
         let mut told = None;
         let last = last.map(|report| report.proofs.clone()).unwrap_or_default();
-        let proofs = provisioner.round(&provisioner.plan.provisions[0], &last, async |proofs: &[Proof]| told = Some(report(proofs))).await;
+        let proofs = provisioner
+            .round(&provisioner.plan.provisions[0], &last, async |proofs: &[Proof]| told = Some(report(proofs)))
+            .await;
         (told, report(&proofs))
     }
 
@@ -116,7 +124,10 @@ impl Case {
 
 async fn answer(client: &Client, statements: &str) -> anyhow::Result<String> {
     let messages = client.simple_query(statements).await.with_context(|| statements.to_string())?;
-    let row = messages.iter().rev().find_map(|message| if let SimpleQueryMessage::Row(row) = message { row.get(0) } else { None });
+    let row = messages
+        .iter()
+        .rev()
+        .find_map(|message| if let SimpleQueryMessage::Row(row) = message { row.get(0) } else { None });
     Ok(row.unwrap_or_default().into())
 }
 
@@ -131,10 +142,15 @@ const NEXT_WRITE: &str = "SELECT pg_snapshot_xmax(pg_current_snapshot())";
 async fn makes_and_proves_and_then_rests() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false), ("reports", "orders", true)])? else { return Ok(()) };
     let (told, proofs) = case.round().await;
-    assert_eq!(reasons(&told.context("nothing was told")?.proofs), [("orders", "LoginRefused"), ("reports", "LoginRefused")]);
+    assert_eq!(
+        reasons(&told.context("nothing was told")?.proofs),
+        [("orders", "LoginRefused"), ("reports", "LoginRefused")]
+    );
     assert!(proofs.iter().all(|proof| proof.proved && proof.component == "database"), "{proofs:#?}");
     assert_eq!((proofs[0].identity.as_str(), proofs[0].secret.as_str()), ("orders", "orders-v1"));
-    assert!(case.sql(ADMIN, "postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'orders__owner'").await? == "f");
+    assert!(
+        case.sql(ADMIN, "postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'orders__owner'").await? == "f"
+    );
     assert!(!std::fs::read_to_string(case.server.log())?.contains("password-of-"));
 
     let before = case.admin(NEXT_WRITE).await?;
@@ -171,7 +187,11 @@ async fn repairs_what_was_changed_by_hand() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn what_others_made_is_not_touched() -> anyhow::Result<()> {
-    let Some(mut case) = Case::new(&[("orders", "orders", false), ("billing", "billing", false), ("web", "web", false)])? else { return Ok(()) };
+    let Some(mut case) =
+        Case::new(&[("orders", "orders", false), ("billing", "billing", false), ("web", "web", false)])?
+    else {
+        return Ok(());
+    };
     case.admin("CREATE ROLE orders LOGIN PASSWORD 'theirs'").await?;
     case.admin("CREATE DATABASE billing").await?;
     let foreign = "SELECT (SELECT xmin FROM pg_authid WHERE rolname = 'orders') || ' ' || (SELECT xmin FROM pg_database WHERE datname = 'billing')";
@@ -199,7 +219,12 @@ async fn reading_and_writing_switch_both_ways() -> anyhow::Result<()> {
     case.sound().await?;
     let read = "SELECT count(*) FROM pending";
     let write = "INSERT INTO pending VALUES (1)";
-    case.sql("orders", "orders", "CREATE TABLE pending (id int); CREATE SCHEMA extra; CREATE TABLE extra.more (id int)").await?;
+    case.sql(
+        "orders",
+        "orders",
+        "CREATE TABLE pending (id int); CREATE SCHEMA extra; CREATE TABLE extra.more (id int)",
+    )
+    .await?;
     assert_eq!(case.sql("reports", "orders", read).await?, "0");
     case.sql("reports", "orders", "SELECT * FROM extra.more").await?;
     for forbidden in [write, "CREATE TABLE mine (id int)", "DROP TABLE pending", "SET ROLE orders__owner"] {
@@ -230,8 +255,17 @@ async fn removal_takes_access_and_keeps_rows() -> anyhow::Result<()> {
     case.sound().await?;
     assert!(answer(&session, "SELECT 1").await.is_err());
     assert!(case.sql("orders", "orders", "SELECT 1").await.is_err());
-    assert_eq!(case.admin("SELECT rolpassword IS NULL AND NOT rolcanlogin FROM pg_authid WHERE rolname = 'orders'").await?, "t");
-    assert_eq!(case.admin("SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = 'orders'").await?, "0");
+    assert_eq!(
+        case.admin("SELECT rolpassword IS NULL AND NOT rolcanlogin FROM pg_authid WHERE rolname = 'orders'").await?,
+        "t"
+    );
+    assert_eq!(
+        case.admin(
+            "SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = 'orders'"
+        )
+        .await?,
+        "0"
+    );
     let before = case.admin(NEXT_WRITE).await?;
     case.sound().await?;
     assert_eq!(case.admin(NEXT_WRITE).await?, before, "taken once, not each round");
@@ -240,13 +274,19 @@ async fn removal_takes_access_and_keeps_rows() -> anyhow::Result<()> {
     case.sound().await?;
     assert_eq!(case.sql("orders", "orders", "SELECT id FROM pending").await?, "7");
     assert_eq!(case.sql("web", "orders", "SELECT id FROM pending").await?, "7");
-    assert!(case.sql("web", "web", "SELECT 1").await.is_err(), "a login that has moved has no access to its former database");
+    assert!(
+        case.sql("web", "web", "SELECT 1").await.is_err(),
+        "a login that has moved has no access to its former database"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn two_services_share_a_database() -> anyhow::Result<()> {
-    let Some(case) = Case::new(&[("orders", "common", false), ("payments", "common", false), ("web", "web", false)])? else { return Ok(()) };
+    let Some(case) = Case::new(&[("orders", "common", false), ("payments", "common", false), ("web", "web", false)])?
+    else {
+        return Ok(());
+    };
     case.sound().await?;
     case.sql("orders", "common", "CREATE TABLE pending (id int); INSERT INTO pending VALUES (1)").await?;
     case.sql("payments", "common", "INSERT INTO pending VALUES (2); ALTER TABLE pending ADD paid bool").await?;
@@ -258,7 +298,12 @@ async fn two_services_share_a_database() -> anyhow::Result<()> {
 #[tokio::test]
 async fn awkward_names() -> anyhow::Result<()> {
     let (select, dashes, quotes) = ("select", "a-b-c", "Straße \"1\" 'x'");
-    let Some(mut case) = Case::new(&[("user", select, false), ("order-items", dashes, false), ("orders_owner", "orders", false), (quotes, "user", true)])?
+    let Some(mut case) = Case::new(&[
+        ("user", select, false),
+        ("order-items", dashes, false),
+        ("orders_owner", "orders", false),
+        (quotes, "user", true),
+    ])?
     else {
         return Ok(());
     };
@@ -288,7 +333,11 @@ async fn one_obstacle_never_stops_the_others() -> anyhow::Result<()> {
     assert_eq!(reasons(&case.round().await.1), [("orders", "SecretMissing"), ("web", "LoggedIn")]);
     case.server.stop()?;
     let (_, proofs) = case.round().await;
-    assert_eq!(reasons(&proofs), [("orders", "SecretMissing"), ("web", "AdministratorMissing")], "each missing Secret is told of its own");
+    assert_eq!(
+        reasons(&proofs),
+        [("orders", "SecretMissing"), ("web", "AdministratorMissing")],
+        "each missing Secret is told of its own"
+    );
     Ok(())
 }
 

@@ -8,7 +8,12 @@ use tokio::time::{Instant, timeout};
 use super::*;
 
 /// Runs the provisioner until what it has found is as it should be.
-async fn until(provisioner: &Provisioner, found: &Found, what: &str, fits: impl Fn(&[Option<Vec<Proof>>]) -> bool) -> anyhow::Result<Duration> {
+async fn until(
+    provisioner: &Provisioner,
+    found: &Found,
+    what: &str,
+    fits: impl Fn(&[Option<Vec<Proof>>]) -> bool,
+) -> anyhow::Result<Duration> {
     let (begin, mut seen) = (Instant::now(), found.subscribe());
     let fitting = async { seen.wait_for(|all| fits(all)).await.map(|_| ()) };
     let wait = async {
@@ -32,8 +37,14 @@ async fn a_server_that_hangs_makes_no_other_wait() -> anyhow::Result<()> {
     let hung = PostgreSQL { component: "cache".into(), port: mute.local_addr()?.port(), logins, ..case.plan() };
     let provisioner = case.provisioner(vec![hung]);
     let found = Found::new(vec![None, None]);
-    until(&provisioner, &found, "the other one is proved meanwhile", |now| all(&now[0], "LoggedIn") && now[1].is_none()).await?;
-    let waited = until(&provisioner, &found, "its own end is told", |now| all(&now[0], "LoggedIn") && all(&now[1], "ServerUnreachable")).await?;
+    until(&provisioner, &found, "the other one is proved meanwhile", |now| {
+        all(&now[0], "LoggedIn") && now[1].is_none()
+    })
+    .await?;
+    let waited = until(&provisioner, &found, "its own end is told", |now| {
+        all(&now[0], "LoggedIn") && all(&now[1], "ServerUnreachable")
+    })
+    .await?;
     let told = found.borrow()[1].clone().context("nothing was told")?;
     assert_eq!((told.len(), told[0].component.as_str()), (12, "cache"));
     assert!(waited < Duration::from_secs(12), "a round has a deadline of its own: {waited:?}");
@@ -51,7 +62,8 @@ async fn a_lost_connection_begins_the_next_round() -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_secs(4)).await;
         case.server.stop()
     };
-    let (lost, ended) = tokio::join!(until(&provisioner, &found, "the end is seen", |now| all(&now[0], "ServerUnreachable")), ending);
+    let (lost, ended) =
+        tokio::join!(until(&provisioner, &found, "the end is seen", |now| all(&now[0], "ServerUnreachable")), ending);
     ended?;
     assert!(lost? < Duration::from_secs(20));
     Ok(())

@@ -25,7 +25,11 @@ impl Server {
             return Ok(None);
         };
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let folder = std::env::temp_dir().join(format!("microapp-postgresql-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+        let folder = std::env::temp_dir().join(format!(
+            "microapp-postgresql-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        ));
         std::fs::create_dir_all(folder.join("server"))?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let server = Self { folder, port, programs };
@@ -43,8 +47,16 @@ impl Server {
             .arg(password)
             .arg("-D")
             .arg(&data))?;
-        let settings = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c autovacuum=off -c log_statement=all");
-        run(server.program("pg_ctl")?.args(["start", "-w", "-D"]).arg(&data).arg("-l").arg(server.log()).args(["-o", &settings]))?;
+        let settings = format!(
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c autovacuum=off -c log_statement=all"
+        );
+        run(server
+            .program("pg_ctl")?
+            .args(["start", "-w", "-D"])
+            .arg(&data)
+            .arg("-l")
+            .arg(server.log())
+            .args(["-o", &settings]))?;
         Ok(Some(server))
     }
 
@@ -84,9 +96,11 @@ impl Drop for Server {
 
 /// The newest of those that Debian has installed, or the one on the path.
 fn programs() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let versions =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut found: Vec<PathBuf> = std::env::split_paths(&path).chain(versions).filter(|folder| folder.join("initdb").exists()).collect();
+    let mut found: Vec<PathBuf> =
+        std::env::split_paths(&path).chain(versions).filter(|folder| folder.join("initdb").exists()).collect();
     found.sort();
     found.pop()
 }
@@ -98,7 +112,12 @@ fn is_root() -> anyhow::Result<bool> {
 
 /// What the programs say stays in the server's log: a pipe would be held open by the server, and never end.
 fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).status().with_context(|| format!("{command:?}"))?;
+    let status = command
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .with_context(|| format!("{command:?}"))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())
 }

@@ -14,7 +14,13 @@ use crate::support::{
 async fn microapp(world: &World, args: &[&str]) -> (i32, String, String) {
     let (cluster, _) = crate::connect().await.unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_microapp"));
-    let output = command.args(args).args(["-n", &world.space.name, "--kubeconfig"]).arg(&cluster.kubeconfig).output().await.unwrap();
+    let output = command
+        .args(args)
+        .args(["-n", &world.space.name, "--kubeconfig"])
+        .arg(&cluster.kubeconfig)
+        .output()
+        .await
+        .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -28,7 +34,12 @@ async fn exit_codes_tell_how_an_application_is() {
 
     world.provisioner.feel(Mood::Stalled);
     world.space.apply(shop()).await;
-    world.space.until("shop", "waiting for the login", |s: &Status| s.parts.iter().any(|p| p.waiting_for.iter().any(|w| w.contains("login")))).await;
+    world
+        .space
+        .until("shop", "waiting for the login", |s: &Status| {
+            s.parts.iter().any(|p| p.waiting_for.iter().any(|w| w.contains("login")))
+        })
+        .await;
     let (code, out, _) = microapp(&world, &["status", "shop"]).await;
     assert!(code == 1 && out.contains("waits for database: the login of 'orders' is not proved yet"), "{code}: {out}");
     let (code, _, err) = microapp(&world, &["wait", "shop", "--timeout", "1s"]).await;

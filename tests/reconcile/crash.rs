@@ -31,7 +31,8 @@ async fn end(space: &Space) -> End {
     let app = space.api::<MicroserviceApp>().get("shop").await.unwrap();
     let objects = space.objects().await;
     // Identifiers by the names of what they identify, so that a wrong one is seen.
-    let mut words: Vec<(String, String)> = objects.iter().map(|(id, object)| (object.uid().unwrap(), id.clone())).collect();
+    let mut words: Vec<(String, String)> =
+        objects.iter().map(|(id, object)| (object.uid().unwrap(), id.clone())).collect();
     words.push((app.uid().unwrap(), "shop".into()));
     words.push((space.name.clone(), "namespace".into()));
     if let Some(anchor) = objects.get("ControllerRevision/shop-database-data") {
@@ -52,7 +53,8 @@ async fn end(space: &Space) -> End {
 
 /// Leaves out what is random, counted or timed: passwords, addresses, times, and digests that speak of identifiers.
 fn blank(value: &mut Value) {
-    const RANDOM: [&str; 10] = ["password", "clusterIP", "clusterIPs", "nodePort", "volumeName", "lastTransitionTime", "since", "h", "f", "t"];
+    const RANDOM: [&str; 10] =
+        ["password", "clusterIP", "clusterIPs", "nodePort", "volumeName", "lastTransitionTime", "since", "h", "f", "t"];
     const DIGESTS: [&str; 3] = ["microapp.dev/hash", "microapp.dev/config", "microapp.dev/images"];
     match value {
         Value::Object(map) => {
@@ -66,7 +68,9 @@ fn blank(value: &mut Value) {
             list.iter_mut().for_each(blank);
         }
         // The report's digest of its plan stands in a text.
-        Value::String(text) if text.starts_with("{\"plan\":") => *text = text.split_once(',').map(|(_, rest)| rest.to_owned()).unwrap_or_default(),
+        Value::String(text) if text.starts_with("{\"plan\":") => {
+            *text = text.split_once(',').map(|(_, rest)| rest.to_owned()).unwrap_or_default()
+        }
         // Only the kubelet of this very application knows how to drain it.
         Value::String(text) if text.starts_with("/drain/") => *text = "/drain".into(),
         Value::String(text) if text.contains("\"drainPath\":") => {

@@ -29,7 +29,9 @@ async fn deleted(space: &Space) {
     space.delete("shop").await;
     space
         .eventually("only data is left", async || {
-            space.objects().await.keys().all(|id| ["ControllerRevision/", "PersistentVolumeClaim/", "Secret/"].iter().any(|kind| id.starts_with(kind)))
+            space.objects().await.keys().all(|id| {
+                ["ControllerRevision/", "PersistentVolumeClaim/", "Secret/"].iter().any(|kind| id.starts_with(kind))
+            })
         })
         .await;
 }
@@ -51,12 +53,17 @@ async fn secrets(space: &Space) -> Vec<String> {
 
 /// Follows the advice of a message to the letter: what stands in it as a command of kubectl.
 async fn follow(space: &Space, told: &str) {
-    let commands =
-        told.split("kubectl -n ").skip(1).map(|rest| rest.split_whitespace().take_while(|word| !["&&", "or", "and"].contains(word)).collect::<Vec<_>>());
+    let commands = told
+        .split("kubectl -n ")
+        .skip(1)
+        .map(|rest| rest.split_whitespace().take_while(|word| !["&&", "or", "and"].contains(word)).collect::<Vec<_>>());
     let mut followed = 0;
     for words in commands {
         let [namespace, verb, kind, name, rest @ ..] = words.as_slice() else { panic!("{words:?}") };
-        let (kind, name) = (if *kind == "persistentvolumeclaim" { "PersistentVolumeClaim" } else { "ControllerRevision" }, name.trim_end_matches(['.', ';']));
+        let (kind, name) = (
+            if *kind == "persistentvolumeclaim" { "PersistentVolumeClaim" } else { "ControllerRevision" },
+            name.trim_end_matches(['.', ';']),
+        );
         assert_eq!(*namespace, space.name);
         match *verb {
             "annotate" => {
@@ -88,7 +95,8 @@ async fn a_volume_whose_password_is_gone_is_not_opened() {
     assert!(space.object("StatefulSet/shop-database").await.is_none());
     assert_eq!(claim(space).await.spec, volume.spec);
     // As from a backup: with neither its old uid nor its version.
-    let mut restored = Secret { metadata: kube::core::ObjectMeta { name: Some(secret.name_any()), ..Default::default() }, ..secret };
+    let mut restored =
+        Secret { metadata: kube::core::ObjectMeta { name: Some(secret.name_any()), ..Default::default() }, ..secret };
     restored.metadata.labels = None;
     space.api::<Secret>().create(&PostParams::default(), &restored).await.unwrap();
     space.until_ready("shop").await;
@@ -98,9 +106,17 @@ async fn a_volume_whose_password_is_gone_is_not_opened() {
 async fn a_volume_of_another_major_is_left_alone() {
     let Some(world) = ready("engine", shop()).await else { return };
     let space = &world.space;
-    let major = space.object(&format!("PersistentVolumeClaim/{CLAIM}")).await.unwrap().labels()["microapp.dev/major"].clone();
+    let major =
+        space.object(&format!("PersistentVolumeClaim/{CLAIM}")).await.unwrap().labels()["microapp.dev/major"].clone();
     let relabel = async |major: &str| {
-        drop(space.meddle(&format!("PersistentVolumeClaim/{CLAIM}"), json!({ "metadata": { "labels": { "microapp.dev/major": major } } })).await)
+        drop(
+            space
+                .meddle(
+                    &format!("PersistentVolumeClaim/{CLAIM}"),
+                    json!({ "metadata": { "labels": { "microapp.dev/major": major } } }),
+                )
+                .await,
+        )
     };
     // While it runs: it is said, and nothing of what runs is touched.
     let before = uids(&space.objects().await);
@@ -151,7 +167,8 @@ async fn a_secret_is_one_credential_for_ever() {
         assert!(answer.is_err_and(|e| e.to_string().contains("immutable")));
     }
     assert_ne!(secrets[0].data.as_ref().unwrap()["password"], secrets[1].data.as_ref().unwrap()["password"]);
-    let everything: Vec<DynamicObject> = world.space.objects().await.into_iter().filter(|(id, _)| !id.starts_with("Secret/")).map(|(_, o)| o).collect();
+    let everything: Vec<DynamicObject> =
+        world.space.objects().await.into_iter().filter(|(id, _)| !id.starts_with("Secret/")).map(|(_, o)| o).collect();
     let text = serde_json::to_string(&everything).unwrap();
     for secret in &secrets {
         let password = String::from_utf8(secret.data.as_ref().unwrap()["password"].0.clone()).unwrap();
@@ -190,8 +207,14 @@ async fn a_version_can_be_taken_back_and_data_thrown_away_as_told() {
     let status = space.until("shop", "refused again", |s| reason(s, "Ready") == "VolumeOfAnotherEngine").await;
     follow(space, message(&status, "Ready")).await;
     let status = space.until_ready("shop").await;
-    assert!(status.parts.iter().any(|p| p.name == "database" && p.version.as_deref().is_some_and(|v| v.starts_with("18"))), "{:?}", status.parts);
-    space.eventually("the old passwords are gone", async || secrets(space).await.iter().all(|name| !old.contains(name))).await;
+    assert!(
+        status.parts.iter().any(|p| p.name == "database" && p.version.as_deref().is_some_and(|v| v.starts_with("18"))),
+        "{:?}",
+        status.parts
+    );
+    space
+        .eventually("the old passwords are gone", async || secrets(space).await.iter().all(|name| !old.contains(name)))
+        .await;
     assert_eq!(secrets(space).await.len(), 2);
     assert_ne!(claim(space).await.uid().as_ref(), before.get(&format!("PersistentVolumeClaim/{CLAIM}")));
 }
@@ -204,13 +227,22 @@ async fn a_lost_volume_is_not_replaced_by_an_empty_one() {
     space.remove(&format!("PersistentVolumeClaim/{CLAIM}")).await;
     let status = space.until("shop", "warning", |s| reason(s, "DataWarning") == "VolumeBeingDeleted").await;
     assert!(is(&status, "Ready", "True"), "it still works");
-    space.eventually("it is told", async || space.events("shop").await.iter().any(|(reason, _)| reason == "VolumeBeingDeleted")).await;
+    space
+        .eventually("it is told", async || {
+            space.events("shop").await.iter().any(|(reason, _)| reason == "VolumeBeingDeleted")
+        })
+        .await;
     space.api::<Pod>().delete("shop-database-0", &Default::default()).await.unwrap();
-    let status = space.until("shop", "in want of its volume", |s| reason(s, "Ready") == "VolumeLost" && is(s, "Stalled", "True")).await;
+    let status = space
+        .until("shop", "in want of its volume", |s| reason(s, "Ready") == "VolumeLost" && is(s, "Stalled", "True"))
+        .await;
     world.quiet().await;
     // The controller of StatefulSets goes on trying.
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    assert!(space.get::<PersistentVolumeClaim>(CLAIM).await.is_none() && space.get::<Pod>("shop-database-0").await.is_none());
+    assert!(
+        space.get::<PersistentVolumeClaim>(CLAIM).await.is_none()
+            && space.get::<Pod>("shop-database-0").await.is_none()
+    );
     follow(space, message(&status, "Ready")).await;
     space.until_ready("shop").await;
 }
@@ -218,13 +250,18 @@ async fn a_lost_volume_is_not_replaced_by_an_empty_one() {
 /// A StorageClass of the test cluster's volumes that does not let them grow.
 async fn rigid(space: &Space) {
     let provisioner = "cluster.microapp.dev/volumes";
-    let class: StorageClass = serde_json::from_value(json!({ "metadata": { "name": "rigid" }, "provisioner": provisioner })).unwrap();
+    let class: StorageClass =
+        serde_json::from_value(json!({ "metadata": { "name": "rigid" }, "provisioner": provisioner })).unwrap();
     drop(Api::<StorageClass>::all(space.client.clone()).create(&PostParams::default(), &class).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_growth_that_is_refused_stops_nothing_and_can_be_taken_back() {
-    let sized = |size: &str, image: &str| shop_with(|spec| spec["database"] = json!({ "storage": { "size": size, "className": "rigid" }, "image": image }));
+    let sized = |size: &str, image: &str| {
+        shop_with(|spec| {
+            spec["database"] = json!({ "storage": { "size": size, "className": "rigid" }, "image": image })
+        })
+    };
     let Some(world) = World::new("rigid").await else { return };
     let space = &world.space;
     rigid(space).await;
@@ -243,7 +280,10 @@ async fn a_growth_that_is_refused_stops_nothing_and_can_be_taken_back() {
 async fn a_class_that_is_not_there_can_be_corrected_as_told() {
     let of = |class: Option<&str>| {
         // Not an empty object, which an apply that takes the last field away leaves as null.
-        shop_with(|spec| spec["database"] = class.map_or(json!({ "engine": "PostgreSQL" }), |class| json!({ "storage": { "className": class } })))
+        shop_with(|spec| {
+            spec["database"] =
+                class.map_or(json!({ "engine": "PostgreSQL" }), |class| json!({ "storage": { "className": class } }))
+        })
     };
     let Some(world) = World::new("class").await else { return };
     let space = &world.space;
@@ -269,10 +309,16 @@ async fn another_class_than_the_volume_has_is_told_and_ignored() {
     let space = &world.space;
     let of = |class: &str| shop_with(|spec| spec["database"] = json!({ "storage": { "className": class } }));
     space.apply(of("other")).await;
-    let status = space.until("shop", "told", |s| is(s, "Ready", "True") && reason(s, "DataWarning") == "VolumeKeepsItsClass").await;
+    let status = space
+        .until("shop", "told", |s| is(s, "Ready", "True") && reason(s, "DataWarning") == "VolumeKeepsItsClass")
+        .await;
     let is = message(&status, "DataWarning").rsplit("className: ").next().unwrap().trim_end_matches('`').to_owned();
     space.apply(of(&is)).await;
-    space.until("shop", "as told", |s| crate::support::space::is(s, "Ready", "True") && reason(s, "DataWarning").is_empty()).await;
+    space
+        .until("shop", "as told", |s| {
+            crate::support::space::is(s, "Ready", "True") && reason(s, "DataWarning").is_empty()
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,7 +39,9 @@ async fn what_is_deleted_comes_back() {
     for id in &deleted {
         world
             .space
-            .eventually(&format!("{id} is back"), async || world.space.object(id).await.is_some_and(|there| there.uid().as_deref() != Some(&old[*id])))
+            .eventually(&format!("{id} is back"), async || {
+                world.space.object(id).await.is_some_and(|there| there.uid().as_deref() != Some(&old[*id]))
+            })
             .await;
     }
     world.space.until_ready("shop").await;
@@ -98,7 +100,12 @@ async fn what_is_changed_comes_back() {
         world
             .space
             .eventually(&format!("an event tells of {id}"), async || {
-                world.space.events("shop").await.iter().any(|(reason, text)| reason == "DriftCorrected" && text.contains(id))
+                world
+                    .space
+                    .events("shop")
+                    .await
+                    .iter()
+                    .any(|(reason, text)| reason == "DriftCorrected" && text.contains(id))
             })
             .await;
     }
@@ -123,7 +130,14 @@ async fn another_image_is_drift_in_every_container() {
         world.space.meddle(id, json!({ "spec": { "template": { "spec": { list: changed } } } })).await;
         let repaired = async || world.space.object(id).await.is_some_and(|object| there(&object) == there(&before[id]));
         world.space.eventually(&format!("{name} of {id} has its image again"), repaired).await;
-        let told = async || world.space.events("shop").await.iter().any(|(reason, text)| reason == "DriftCorrected" && text.contains(id));
+        let told = async || {
+            world
+                .space
+                .events("shop")
+                .await
+                .iter()
+                .any(|(reason, text)| reason == "DriftCorrected" && text.contains(id))
+        };
         world.space.eventually(&format!("an event tells of {id}"), told).await;
     }
     let status = world.space.until_ready("shop").await;
@@ -139,8 +153,14 @@ async fn what_others_add_stays() {
         ("Service/shop-gateway", json!({ "spec": { "sessionAffinity": "ClientIP" } })),
         ("Deployment/shop--web", json!({ "spec": { "minReadySeconds": 1 } })),
         ("StatefulSet/shop-database", json!({ "metadata": { "labels": { "acme.example/team": "data" } } })),
-        ("ServiceAccount/shop--web.microapp", json!({ "metadata": { "annotations": { "acme.example/role": "reader" } } })),
-        ("PersistentVolumeClaim/data-shop-database-0", json!({ "metadata": { "finalizers": ["acme.example/backup"] } })),
+        (
+            "ServiceAccount/shop--web.microapp",
+            json!({ "metadata": { "annotations": { "acme.example/role": "reader" } } }),
+        ),
+        (
+            "PersistentVolumeClaim/data-shop-database-0",
+            json!({ "metadata": { "finalizers": ["acme.example/backup"] } }),
+        ),
     ];
     for (id, addition) in &additions {
         world.space.meddle(id, addition.clone()).await;
@@ -159,7 +179,9 @@ async fn what_others_add_stays() {
 /// Whether everything of `part` stands in `whole`.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => part.iter().all(|(key, value)| whole.get(key).is_some_and(|there| contains(there, value))),
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|there| contains(there, value)))
+        }
         (Value::Array(whole), Value::Array(part)) => part.iter().all(|value| whole.contains(value)),
         _ => whole == part,
     }
@@ -175,7 +197,12 @@ async fn what_lost_our_label_is_taken_back() {
     }
     let labelled = |there: &DynamicObject| there.labels().get("microapp.dev/app").map(String::as_str) == Some("shop");
     for id in &stripped {
-        world.space.eventually(&format!("{id} has its label again"), async || world.space.object(id).await.as_ref().is_some_and(labelled)).await;
+        world
+            .space
+            .eventually(&format!("{id} has its label again"), async || {
+                world.space.object(id).await.as_ref().is_some_and(labelled)
+            })
+            .await;
     }
     world.space.until_ready("shop").await;
     world.quiet().await;

@@ -33,7 +33,11 @@ async fn delete(space: &Space) -> BTreeMap<String, String> {
 
 async fn back(space: &Space, before: &BTreeMap<String, String>) {
     for id in DELETED {
-        space.eventually(&format!("{id} is back"), async || space.object(id).await.is_some_and(|o| o.uid().as_ref() != before.get(id))).await;
+        space
+            .eventually(&format!("{id} is back"), async || {
+                space.object(id).await.is_some_and(|o| o.uid().as_ref() != before.get(id))
+            })
+            .await;
     }
     space.until_ready("shop").await;
 }

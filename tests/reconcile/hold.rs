@@ -33,7 +33,12 @@ async fn pods(space: &Space, part: &str) -> Vec<Pod> {
 }
 
 async fn uids(space: &Space, part: &str) -> BTreeSet<String> {
-    pods(space, part).await.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).filter_map(ResourceExt::uid).collect()
+    pods(space, part)
+        .await
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+        .filter_map(ResourceExt::uid)
+        .collect()
 }
 
 /// The template of a Deployment's pods.
@@ -43,7 +48,8 @@ async fn template(space: &Space, name: &str) -> Value {
 
 /// Steers the pod of the database.
 async fn database_is_ready(space: &Space, ready: bool) {
-    let steer = json!({ "metadata": { "annotations": { "simulated.microapp.dev/never-ready": (!ready).then_some("true") } } });
+    let steer =
+        json!({ "metadata": { "annotations": { "simulated.microapp.dev/never-ready": (!ready).then_some("true") } } });
     space.api::<Pod>().patch("shop-database-0", &PatchParams::default(), &Patch::Merge(steer)).await.unwrap();
 }
 
@@ -58,10 +64,15 @@ async fn a_service_waits_for_the_database_and_then_for_its_login() {
     let space = &world.space;
     world.provisioner.feel(Mood::Stalled);
     space.apply(shop()).await;
-    let for_login = |s: &Status| is(s, "DatabaseReady", "True") && waits(s, "service/orders") == "database: the login of 'orders' is not proved yet";
+    let for_login = |s: &Status| {
+        is(s, "DatabaseReady", "True")
+            && waits(s, "service/orders") == "database: the login of 'orders' is not proved yet"
+    };
     space.until("shop", "waiting for the login", for_login).await;
     database_is_ready(space, false).await;
-    space.until("shop", "waiting for the database", |s| waits(s, "service/orders") == "database: it is not ready yet").await;
+    space
+        .until("shop", "waiting for the database", |s| waits(s, "service/orders") == "database: it is not ready yet")
+        .await;
     world.provisioner.feel(Mood::Honest);
     a_while().await;
     assert!(space.get::<Deployment>(ORDERS).await.is_none());
@@ -116,7 +127,11 @@ async fn a_call_that_starts_after_waits_for_the_other_service() {
     };
     world.provisioner.feel(Mood::Stalled);
     space.apply(with(1)).await;
-    space.until("shop", "waiting for orders", |s| waits(s, "service/web") == "service/orders: it is not ready yet" && is(s, "DatabaseReady", "True")).await;
+    space
+        .until("shop", "waiting for orders", |s| {
+            waits(s, "service/web") == "service/orders: it is not ready yet" && is(s, "DatabaseReady", "True")
+        })
+        .await;
     a_while().await;
     assert!(space.get::<Deployment>("shop--web").await.is_none());
     world.provisioner.feel(Mood::Honest);
@@ -139,7 +154,9 @@ async fn a_fix_rolls_whatever_the_old_dependencies_do() {
     space.apply(shop_with(|spec| spec["services"][1]["image"] = "example.com/orders:2".into())).await;
     space
         .until("shop", "rolled", |s| {
-            s.parts.iter().any(|p| p.name == "service/orders" && p.ready == "True" && p.image.as_deref() == Some("example.com/orders:2"))
+            s.parts.iter().any(|p| {
+                p.name == "service/orders" && p.ready == "True" && p.image.as_deref() == Some("example.com/orders:2")
+            })
         })
         .await;
 }

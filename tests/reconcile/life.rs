@@ -20,9 +20,16 @@ async fn an_application_becomes_ready() {
     world.space.apply(shop()).await;
     let status = world.space.until_ready("shop").await;
     assert_eq!(status.summary.as_ref().map(|s| (s.components.as_str(), s.services.as_str())), Some(("2/2", "2/2")));
-    assert!(is(&status, "DatabaseReady", "True") && is(&status, "GatewayReady", "True") && is(&status, "ServicesReady", "True"));
+    assert!(
+        is(&status, "DatabaseReady", "True")
+            && is(&status, "GatewayReady", "True")
+            && is(&status, "ServicesReady", "True")
+    );
     assert!(!status.conditions.iter().any(|c| c.type_ == "Reconciling" || c.type_ == "Stalled"));
-    assert_eq!(status.bindings.iter().map(|b| (b.service.as_str(), b.name.as_str(), b.proved.as_str())).collect::<Vec<_>>(), [("orders", "database", "True")]);
+    assert_eq!(
+        status.bindings.iter().map(|b| (b.service.as_str(), b.name.as_str(), b.proved.as_str())).collect::<Vec<_>>(),
+        [("orders", "database", "True")]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,40 +49,54 @@ async fn a_paused_application_is_only_reported_on() {
         spec["services"].as_array_mut().unwrap().remove(0);
     });
     space.apply(paused.clone()).await;
-    let status = space.until("shop", "paused", |s| reason(s, "Ready") == "Paused" && s.observed_generation == Some(3)).await;
+    let status =
+        space.until("shop", "paused", |s| reason(s, "Ready") == "Paused" && s.observed_generation == Some(3)).await;
     assert!(!status.conditions.iter().any(|c| c.type_ == "Reconciling" || c.type_ == "Stalled"));
     world.quiet().await;
     world.wire.clear();
     space.remove("Service/shop-gateway").await;
     world.quiet().await;
     assert!(only_status(), "{:#?}", world.wire.writes());
-    assert!(space.object("Service/shop-gateway").await.is_none() && space.object("Deployment/shop--web").await.is_some());
+    assert!(
+        space.object("Service/shop-gateway").await.is_none() && space.object("Deployment/shop--web").await.is_some()
+    );
 
     let mut resumed = paused;
     resumed["spec"].as_object_mut().unwrap().remove("reconciliation");
     space.apply(resumed).await;
     space.until_ready("shop").await;
-    assert!(space.object("Service/shop-gateway").await.is_some() && space.object("Deployment/shop--web").await.is_none());
+    assert!(
+        space.object("Service/shop-gateway").await.is_some() && space.object("Deployment/shop--web").await.is_none()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_progress_it_stalls_and_names_the_pod() {
-    for (steer, trouble) in
-        [("never-ready", "pods ready"), ("image", "ImagePullBackOff"), ("crash", "CrashLoopBackOff"), ("missing-secret", "CreateContainerConfigError")]
-    {
+    for (steer, trouble) in [
+        ("never-ready", "pods ready"),
+        ("image", "ImagePullBackOff"),
+        ("crash", "CrashLoopBackOff"),
+        ("missing-secret", "CreateContainerConfigError"),
+    ] {
         let Some(world) = World::new("stalled").await else { return };
         world.space.apply(shop_with(|spec| spec["progressDeadlineSeconds"] = 3.into())).await;
         world.space.until_ready("shop").await;
         // Steers the pods that come: an annotation of others, which stays.
-        let pods =
-            |value: Option<&str>| json!({ "spec": { "template": { "metadata": { "annotations": { format!("simulated.microapp.dev/{steer}"): value } } } } });
+        let pods = |value: Option<&str>| json!({ "spec": { "template": { "metadata": { "annotations": { format!("simulated.microapp.dev/{steer}"): value } } } } });
         world.space.meddle("Deployment/shop--web", pods(Some("true"))).await;
-        let status = world.space.until("shop", trouble, |s| reason(s, "Stalled") == "ProgressDeadlineExceeded" && message(s, "Ready").contains(trouble)).await;
+        let status = world
+            .space
+            .until("shop", trouble, |s| {
+                reason(s, "Stalled") == "ProgressDeadlineExceeded" && message(s, "Ready").contains(trouble)
+            })
+            .await;
         assert!(is(&status, "Ready", "False") && is(&status, "Stalled", "True"));
         assert!(!status.conditions.iter().any(|c| c.type_ == "Reconciling"));
         world
             .space
-            .eventually("the event is there", async || world.space.events("shop").await.iter().any(|(reason, _)| reason == "ProgressDeadlineExceeded"))
+            .eventually("the event is there", async || {
+                world.space.events("shop").await.iter().any(|(reason, _)| reason == "ProgressDeadlineExceeded")
+            })
             .await;
         // Whoever mends it sees it move.
         world.space.meddle("Deployment/shop--web", pods(None)).await;
@@ -94,7 +115,9 @@ async fn a_binding_that_breaks_and_mends_is_told() {
     assert_eq!((status.bindings[0].proved.as_str(), status.bindings[0].reason.as_str()), ("False", "LoginRefused"));
     world.provisioner.feel(Mood::Honest);
     space.until_ready("shop").await;
-    let told = async |reason: &str| space.events("shop").await.iter().any(|(told, text)| told == reason && text.starts_with("orders -> database"));
+    let told = async |reason: &str| {
+        space.events("shop").await.iter().any(|(told, text)| told == reason && text.starts_with("orders -> database"))
+    };
     for reason in ["BindingBroken", "BindingRepaired"] {
         space.eventually(reason, async || told(reason).await).await;
     }
@@ -107,11 +130,19 @@ async fn a_report_that_is_too_long_is_not_read() {
     world.space.until_ready("shop").await;
     world.provisioner.feel(Mood::Stalled);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let mut report = world.space.object("ConfigMap/shop-provisioner-report").await.unwrap().data["data"]["report.json"].as_str().unwrap().to_owned();
+    let mut report = world.space.object("ConfigMap/shop-provisioner-report").await.unwrap().data["data"]["report.json"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     // Blanks change nothing of what it says.
     report.push_str(&" ".repeat(microapp::kit::agents::REPORT_LIMIT));
     world.space.meddle("ConfigMap/shop-provisioner-report", json!({ "data": { "report.json": report } })).await;
-    world.space.until("shop", "without a report", |s| s.bindings[0].proved == "Unknown" && reason(s, "Ready") == "BindingUnproved").await;
+    world
+        .space
+        .until("shop", "without a report", |s| {
+            s.bindings[0].proved == "Unknown" && reason(s, "Ready") == "BindingUnproved"
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,7 +190,11 @@ async fn the_second_operator_takes_over_when_the_first_is_gone() {
     let begun = std::time::Instant::now();
     world.space.apply(shop_with(|spec| spec["services"][0]["replicas"] = 3.into())).await;
     world.space.eventually("the second leads", async || holder(&world.space).await.as_deref() == Some("second")).await;
-    assert!(begun.elapsed() < Duration::from_secs(27), "{:?}: a term of 15 s, seen and looked at every 5 s", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(27),
+        "{:?}: a term of 15 s, seen and looked at every 5 s",
+        begun.elapsed()
+    );
     world.space.until_ready("shop").await;
 }
 
@@ -212,9 +247,17 @@ async fn a_resource_of_a_newer_definition_is_reported_and_left_alone() {
     store_unknown_value(&world).await;
     let status = space.until("shop", "unreadable", |s| s.observed_generation == Some(2)).await;
     assert_eq!(reason(&status, "Ready"), "InvalidSpec");
-    assert!(message(&status, "Ready").contains("spec.availability") && is(&status, "Stalled", "True"), "{}", message(&status, "Ready"));
+    assert!(
+        message(&status, "Ready").contains("spec.availability") && is(&status, "Stalled", "True"),
+        "{}",
+        message(&status, "Ready")
+    );
     assert_eq!(crate::support::space::uids(&space.objects().await), before);
-    space.api::<MicroserviceApp>().patch("shop", &PatchParams::default(), &Patch::Merge(json!({ "spec": { "availability": null } }))).await.unwrap();
+    space
+        .api::<MicroserviceApp>()
+        .patch("shop", &PatchParams::default(), &Patch::Merge(json!({ "spec": { "availability": null } })))
+        .await
+        .unwrap();
     space.until_ready("shop").await;
 }
 
@@ -225,9 +268,13 @@ async fn store_unknown_value(world: &World) {
     let values = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/availability/enum";
     let path = values.split('/').skip(1).map(Into::into).collect::<Vec<String>>().join("/");
     let loosen = |operations| Patch::Json::<()>(serde_json::from_value(operations).unwrap());
-    api.patch("microserviceapps.microapp.dev", &PatchParams::default(), &loosen(json!([{ "op": "add", "path": format!("/{path}/-"), "value": "Planetary" }])))
-        .await
-        .unwrap();
+    api.patch(
+        "microserviceapps.microapp.dev",
+        &PatchParams::default(),
+        &loosen(json!([{ "op": "add", "path": format!("/{path}/-"), "value": "Planetary" }])),
+    )
+    .await
+    .unwrap();
     let apps = world.space.api::<MicroserviceApp>();
     let newer = Patch::Merge(json!({ "spec": { "availability": "Planetary" } }));
     // The definition takes a moment to be in force.
@@ -283,17 +330,24 @@ async fn a_policy_that_refuses_with_a_long_text_is_told() {
         "resourceRules": [{ "apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["deployments"] }] });
     let rule = json!({ "expression": "object.spec.template.spec.containers[0].image != 'example.com/web:2'", "messageExpression": text });
     let objects = [
-        ("ValidatingAdmissionPolicy", json!({ "failurePolicy": "Fail", "matchConstraints": only, "validations": [rule] })),
+        (
+            "ValidatingAdmissionPolicy",
+            json!({ "failurePolicy": "Fail", "matchConstraints": only, "validations": [rule] }),
+        ),
         ("ValidatingAdmissionPolicyBinding", json!({ "policyName": name, "validationActions": ["Deny"] })),
     ];
     for (kind, spec) in objects {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind));
         let api: Api<DynamicObject> = Api::all_with(world.space.client.clone(), &resource);
-        api.create(&PostParams::default(), &DynamicObject::new(&name, &resource).data(json!({ "spec": spec }))).await.unwrap();
+        api.create(&PostParams::default(), &DynamicObject::new(&name, &resource).data(json!({ "spec": spec })))
+            .await
+            .unwrap();
     }
     let dry = PatchParams { dry_run: true, ..PatchParams::default() };
     let other = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "web", "image": "example.com/web:2" }] } } } });
-    let refuses = async || world.space.kind("Deployment").patch("shop--web", &dry, &Patch::Strategic(other.clone())).await.is_err();
+    let refuses = async || {
+        world.space.kind("Deployment").patch("shop--web", &dry, &Patch::Strategic(other.clone())).await.is_err()
+    };
     world.space.eventually("the policy refuses", refuses).await;
     world.space.apply(shop_with(|spec| spec["services"][0]["image"] = "example.com/web:2".into())).await;
     let status = world.space.until("shop", "refused", |s| reason(s, "Ready") == "ApplyRefused").await;

@@ -38,7 +38,12 @@ async fn a_part_that_leaves_takes_its_objects_along() {
     let Some((world, before)) = ready("part", shop()).await else { return };
     // Whoever restores a backup may set our labels; what the application does not own is not its to delete.
     let theirs = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "shop--web--theirs", "labels": { "microapp.dev/app": "shop" } } });
-    world.space.kind("ConfigMap").create(&PostParams::default(), &serde_json::from_value(theirs).unwrap()).await.unwrap();
+    world
+        .space
+        .kind("ConfigMap")
+        .create(&PostParams::default(), &serde_json::from_value(theirs).unwrap())
+        .await
+        .unwrap();
     world
         .space
         .apply(shop_with(|spec| {
@@ -75,13 +80,22 @@ async fn leaves_and_comes_back(policy: &str) {
     };
     world.space.apply(shop_with(without_database)).await;
     let status = world.space.until_ready("shop").await;
-    let data: BTreeMap<_, _> = before.iter().filter(|(id, _)| is_data(id)).map(|(id, uid)| (id.clone(), uid.clone())).collect();
+    let data: BTreeMap<_, _> =
+        before.iter().filter(|(id, _)| is_data(id)).map(|(id, uid)| (id.clone(), uid.clone())).collect();
     let there = uids(&world.space.objects().await);
     assert!(!there.keys().any(|id| id.contains("shop-provisioner") || id.starts_with("StatefulSet/")), "{there:#?}");
     assert_eq!(there.into_iter().filter(|(id, _)| is_data(id)).collect::<BTreeMap<_, _>>(), data);
     assert_eq!(status.retained.iter().map(|kept| kept.anchor.as_str()).collect::<Vec<_>>(), ["shop-database-data"]);
-    assert!(status.retained[0].since.is_some() && status.retained[0].purge.contains("delete controllerrevision shop-database-data"));
-    world.space.eventually("the event is there", async || world.space.events("shop").await.iter().any(|(reason, _)| reason == "DataRetained")).await;
+    assert!(
+        status.retained[0].since.is_some()
+            && status.retained[0].purge.contains("delete controllerrevision shop-database-data")
+    );
+    world
+        .space
+        .eventually("the event is there", async || {
+            world.space.events("shop").await.iter().any(|(reason, _)| reason == "DataRetained")
+        })
+        .await;
     world.space.apply(shop_with(with_policy)).await;
     let status = world.space.until_ready("shop").await;
     assert!(status.retained.is_empty());
@@ -103,7 +117,10 @@ async fn nothing_is_deleted_by_an_old_plan() {
     let key = AppKey { namespace: space.name.clone(), name: "shop".into() };
     let unwanted = [(&id, &record)];
     assert!(!prune(&space.client, &index, &key, &old, &unwanted).await.unwrap());
-    let another = MicroserviceApp { metadata: kube::core::ObjectMeta { uid: Some("another".into()), ..new.metadata.clone() }, ..new.clone() };
+    let another = MicroserviceApp {
+        metadata: kube::core::ObjectMeta { uid: Some("another".into()), ..new.metadata.clone() },
+        ..new.clone()
+    };
     assert!(!prune(&space.client, &index, &key, &another, &unwanted).await.unwrap());
     let (unseen, _changes) = Index::new(1);
     assert!(!prune(&space.client, &unseen, &key, &new, &unwanted).await.unwrap());
@@ -115,7 +132,8 @@ async fn nothing_is_deleted_by_an_old_plan() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retention_is_the_owner_of_the_anchor() {
     let Some((world, before)) = ready("retention", shop()).await else { return };
-    let owners = async || world.space.object("ControllerRevision/shop-database-data").await.unwrap().owner_references().len();
+    let owners =
+        async || world.space.object("ControllerRevision/shop-database-data").await.unwrap().owner_references().len();
     assert_eq!(owners().await, 0);
     for (policy, count) in [("Delete", 1), ("Retain", 0)] {
         world.space.apply(shop_with(|spec| spec["dataRetention"] = policy.into())).await;
@@ -128,7 +146,11 @@ async fn retention_is_the_owner_of_the_anchor() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deletion_needs_no_operator() {
     for policy in ["Retain", "Delete"] {
-        let Some((mut world, before)) = ready("deletion", shop_with(|spec| spec["dataRetention"] = policy.into())).await else { return };
+        let Some((mut world, before)) =
+            ready("deletion", shop_with(|spec| spec["dataRetention"] = policy.into())).await
+        else {
+            return;
+        };
         world.kill();
         world.space.delete("shop").await;
         let left: BTreeMap<_, _> = before.into_iter().filter(|(id, _)| policy == "Retain" && is_data(id)).collect();
@@ -139,7 +161,8 @@ async fn deletion_needs_no_operator() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_application_that_comes_again_finds_its_data() {
     let Some((world, before)) = ready("again", shop()).await else { return };
-    let data = |all: BTreeMap<String, String>| all.into_iter().filter(|(id, _)| is_data(id)).collect::<BTreeMap<_, _>>();
+    let data =
+        |all: BTreeMap<String, String>| all.into_iter().filter(|(id, _)| is_data(id)).collect::<BTreeMap<_, _>>();
     world.space.delete("shop").await;
     // At once: the garbage collector is still at work on the old objects.
     world.space.apply(shop()).await;
@@ -149,6 +172,10 @@ async fn an_application_that_comes_again_finds_its_data() {
     assert_eq!(data(uids(&there)), data(before));
     let app = world.space.api::<MicroserviceApp>().get("shop").await.unwrap();
     for (id, object) in there.iter().filter(|(id, _)| !is_data(id)) {
-        assert_eq!(json!(object.owner_references().iter().map(|o| &o.uid).collect::<Vec<_>>()), json!([app.metadata.uid]), "{id}");
+        assert_eq!(
+            json!(object.owner_references().iter().map(|o| &o.uid).collect::<Vec<_>>()),
+            json!([app.metadata.uid]),
+            "{id}"
+        );
     }
 }

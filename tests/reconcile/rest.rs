@@ -68,7 +68,13 @@ impl Audit {
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines
             .filter(|line| line["userAgent"] == self.agent.as_str())
-            .map(|line| format!("{} {}", line["verb"].as_str().unwrap_or_default(), line["objectRef"]["resource"].as_str().unwrap_or_default()))
+            .map(|line| {
+                format!(
+                    "{} {}",
+                    line["verb"].as_str().unwrap_or_default(),
+                    line["objectRef"]["resource"].as_str().unwrap_or_default()
+                )
+            })
             .collect()
     }
 }
@@ -104,7 +110,11 @@ async fn ten_applications_at_rest_cost_nothing_but_watches_and_the_lease() {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let requests = audit.requests();
     let leases = requests.iter().filter(|request| *request == "update leases").count() as u64;
-    let others: Vec<_> = requests.iter().filter(|request| !request.starts_with("watch ") && *request != "update leases").collect();
+    let others: Vec<_> =
+        requests.iter().filter(|request| !request.starts_with("watch ") && *request != "update leases").collect();
     assert!(others.is_empty(), "{others:?}");
-    assert!((seconds / 5 - 1..=seconds / 5 + 1).contains(&leases), "the Lease was renewed {leases} times in {seconds} s");
+    assert!(
+        (seconds / 5 - 1..=seconds / 5 + 1).contains(&leases),
+        "the Lease was renewed {leases} times in {seconds} s"
+    );
 }

@@ -36,9 +36,14 @@ async fn is_found_again(stem: &str, tool: Tool) {
     let status = space.until_ready("shop").await;
     world.quiet().await;
     assert_eq!(secrets(space).await, before, "the old passwords, and no others");
-    let (now, anchor) = (space.object(CLAIM).await.unwrap(), space.object(&format!("ControllerRevision/{ANCHOR}")).await.unwrap());
+    let (now, anchor) =
+        (space.object(CLAIM).await.unwrap(), space.object(&format!("ControllerRevision/{ANCHOR}")).await.unwrap());
     assert_eq!(now.uid(), claim, "the old volume");
-    assert_eq!(now.owner_references().iter().map(|o| Some(o.uid.clone())).collect::<Vec<_>>(), [anchor.uid()], "which goes with its anchor again");
+    assert_eq!(
+        now.owner_references().iter().map(|o| Some(o.uid.clone())).collect::<Vec<_>>(),
+        [anchor.uid()],
+        "which goes with its anchor again"
+    );
     assert!(before[0].0.ends_with(anchor.data["data"]["id"].as_str().unwrap()), "{anchor:?}");
     assert!(status.conditions.iter().all(|c| c.type_ != "DataWarning"), "{:?}", status.conditions);
 }
@@ -68,11 +73,19 @@ async fn what_the_garbage_collector_took_can_be_brought_back() {
     let Some((world, backup)) = disaster("dead-owners").await else { return };
     let space = &world.space;
     bring_back(space, &backup, Tool { managers: true, owners: Owners::Old, anchor: true, volumes: false }).await;
-    space.eventually("the garbage collector took them", async || secrets(space).await.is_empty() && space.object(CLAIM).await.is_none()).await;
+    space
+        .eventually("the garbage collector took them", async || {
+            secrets(space).await.is_empty() && space.object(CLAIM).await.is_none()
+        })
+        .await;
     space.apply(shop()).await;
     space.until("shop", "in want of its volume", |s| reason(s, "Ready") == "VolumeLost").await;
     world.quiet().await;
-    assert!(secrets(space).await.is_empty() && space.object(CLAIM).await.is_none() && space.object("StatefulSet/shop-database").await.is_none());
+    assert!(
+        secrets(space).await.is_empty()
+            && space.object(CLAIM).await.is_none()
+            && space.object("StatefulSet/shop-database").await.is_none()
+    );
     let rest: Vec<_> = backup.into_iter().filter(|o| o.name_any() != ANCHOR).collect();
     bring_back(space, &rest, Tool { managers: true, owners: Owners::Dropped, anchor: false, volumes: false }).await;
     space.until_ready("shop").await;
@@ -83,7 +96,12 @@ async fn what_the_garbage_collector_took_can_be_brought_back() {
 async fn nobody_is_told_to_delete_an_anchor() {
     let Some(world) = World::new("anchor").await else { return };
     let bare = json!({ "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": { "name": ANCHOR }, "data": {}, "revision": 1 });
-    world.space.kind("ControllerRevision").create(&PostParams::default(), &serde_json::from_value(bare).unwrap()).await.unwrap();
+    world
+        .space
+        .kind("ControllerRevision")
+        .create(&PostParams::default(), &serde_json::from_value(bare).unwrap())
+        .await
+        .unwrap();
     world.space.apply(shop()).await;
     let status = world.space.until("shop", "in conflict", |s| reason(s, "Ready") == "NameConflict").await;
     let message = crate::support::space::message(&status, "Ready").to_lowercase();

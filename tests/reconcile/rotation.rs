@@ -44,7 +44,13 @@ async fn remove(space: &Space, name: &str) {
 /// What the Deployment remembers, and the mark of its pods.
 async fn remembered(space: &Space) -> (Value, Option<String>) {
     let live = space.get::<Deployment>("pay--cards").await.unwrap();
-    let seen = live.metadata.annotations.unwrap_or_default().get(SECRETS).map(|seen| serde_json::from_str(seen).unwrap()).unwrap_or_default();
+    let seen = live
+        .metadata
+        .annotations
+        .unwrap_or_default()
+        .get(SECRETS)
+        .map(|seen| serde_json::from_str(seen).unwrap())
+        .unwrap_or_default();
     (seen, live.spec.unwrap().template.metadata.unwrap().annotations.unwrap_or_default().get(SECRETS).cloned())
 }
 
@@ -56,7 +62,13 @@ async fn templates(space: &Space) -> BTreeMap<String, Value> {
 
 /// How often the pods of `cards` were made of something else.
 async fn replica_sets(space: &Space) -> usize {
-    space.api::<ReplicaSet>().list(&ListParams::default().labels("microapp.dev/part=service.cards")).await.unwrap().items.len()
+    space
+        .api::<ReplicaSet>()
+        .list(&ListParams::default().labels("microapp.dev/part=service.cards"))
+        .await
+        .unwrap()
+        .items
+        .len()
 }
 
 async fn until_seen(space: &Space, holds: impl Fn(&Value) -> bool) -> Value {
@@ -94,7 +106,10 @@ async fn a_changed_secret_rolls_the_pods_that_use_it_once() {
     world
         .space
         .eventually("the event is there", async || {
-            told().await.iter().any(|(reason, message)| reason == "SecretChanged" && message.starts_with("stripe/apiKey changed"))
+            told()
+                .await
+                .iter()
+                .any(|(reason, message)| reason == "SecretChanged" && message.starts_with("stripe/apiKey changed"))
         })
         .await;
 
@@ -149,5 +164,8 @@ async fn a_lost_key_is_made_anew_and_rolls_nothing() {
     let keys: Api<Secret> = world.space.api();
     assert!(keys.get(&next).await.unwrap().immutable == Some(true));
     // Under the new key changes are seen as before.
-    assert_eq!(rolled(&world, async |space| put(space, "stripe", json!({ "apiKey": "sk_2" })).await).await, ["Deployment/pay--cards"]);
+    assert_eq!(
+        rolled(&world, async |space| put(space, "stripe", json!({ "apiKey": "sk_2" })).await).await,
+        ["Deployment/pay--cards"]
+    );
 }

@@ -18,17 +18,24 @@ fn stranger(kind: &str, name: &str) -> Value {
     let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": [{ "name": "theirs", "image": "example.com/theirs:1" }] } });
     let content = match kind {
         "Role" => json!({ "rules": [] }),
-        "RoleBinding" => json!({ "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "theirs" } }),
+        "RoleBinding" => {
+            json!({ "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "theirs" } })
+        }
         "ControllerRevision" => json!({ "revision": 3, "data": { "theirs": true } }),
-        "PersistentVolumeClaim" => json!({ "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "3Gi" } } } }),
+        "PersistentVolumeClaim" => {
+            json!({ "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "3Gi" } } } })
+        }
         "ConfigMap" => json!({ "data": { "theirs": "1" } }),
         "Service" => json!({ "spec": { "ports": [{ "port": 1 }] } }),
         "Deployment" => json!({ "spec": { "replicas": 0, "selector": { "matchLabels": labels }, "template": pod } }),
-        "StatefulSet" => json!({ "spec": { "replicas": 0, "serviceName": "theirs", "selector": { "matchLabels": labels }, "template": pod } }),
+        "StatefulSet" => {
+            json!({ "spec": { "replicas": 0, "serviceName": "theirs", "selector": { "matchLabels": labels }, "template": pod } })
+        }
         "PodDisruptionBudget" => json!({ "spec": { "selector": { "matchLabels": labels } } }),
         _ => json!({}),
     };
-    let mut object = json!({ "apiVersion": Owned::of(kind).unwrap().api_version(), "kind": kind, "metadata": { "name": name } });
+    let mut object =
+        json!({ "apiVersion": Owned::of(kind).unwrap().api_version(), "kind": kind, "metadata": { "name": name } });
     object.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
     object
 }
@@ -59,7 +66,12 @@ async fn settle(space: &Space, names: &[(&str, &str)]) -> BTreeMap<String, Dynam
 
 /// The objects that the status names as somebody else's.
 fn named(status: &Status) -> BTreeSet<&str> {
-    status.parts.iter().filter(|p| p.reason == "NameConflict").filter_map(|p| p.message.as_deref()?.split(' ').next()).collect()
+    status
+        .parts
+        .iter()
+        .filter(|p| p.reason == "NameConflict")
+        .filter_map(|p| p.message.as_deref()?.split(' ').next())
+        .collect()
 }
 
 /// One kind after the other, for within one kind no part has two objects that stand in each other's way.
@@ -116,7 +128,8 @@ async fn a_stranger_in_the_place_of_ours_is_left_alone() {
     world.space.remove("Service/shop-gateway").await;
     let mut theirs = stranger(id.0, id.1);
     theirs["metadata"]["labels"] = json!({ "microapp.dev/app": "shop" });
-    let made = world.space.kind(id.0).create(&PostParams::default(), &serde_json::from_value(theirs).unwrap()).await.unwrap();
+    let made =
+        world.space.kind(id.0).create(&PostParams::default(), &serde_json::from_value(theirs).unwrap()).await.unwrap();
     world.start();
     world.space.until("shop", "in conflict", |s| named(s) == ["Service/shop-gateway"].into()).await;
     assert_eq!(read(&world.space, &[id]).await["Service/shop-gateway"], made);
@@ -151,11 +164,14 @@ async fn applications_whose_names_nearly_meet_share_nothing() {
         world.space.delete(name).await;
     }
     world.space.until_ready("shop").await;
-    let of_shop: BTreeSet<&String> = objects.iter().filter(|(_, o)| o.labels()["microapp.dev/app"] == "shop").map(|(id, _)| id).collect();
+    let of_shop: BTreeSet<&String> =
+        objects.iter().filter(|(_, o)| o.labels()["microapp.dev/app"] == "shop").map(|(id, _)| id).collect();
     world
         .space
         .eventually("only shop is left", async || {
-            world.space.objects().await.iter().all(|(id, o)| of_shop.contains(id) || o.owner_references().first().is_none_or(|o| o.kind != "MicroserviceApp"))
+            world.space.objects().await.iter().all(|(id, o)| {
+                of_shop.contains(id) || o.owner_references().first().is_none_or(|o| o.kind != "MicroserviceApp")
+            })
         })
         .await;
     let after = uids(&world.space.objects().await);

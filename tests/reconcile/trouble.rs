@@ -16,9 +16,16 @@ async fn a_write_that_fails_is_told_by_its_part_and_tried_again() {
     let Some(world) = World::new("webhook").await else { return };
     world.wire.break_writes(Some("/deployments/shop--web"));
     world.space.apply(shop()).await;
-    let told = |status: &Status| web(status).is_some_and(|(reason, message)| reason == "ApplyFailed" && message.contains("images.example.com"));
+    let told = |status: &Status| {
+        web(status).is_some_and(|(reason, message)| reason == "ApplyFailed" && message.contains("images.example.com"))
+    };
     world.space.until("shop", "told", told).await;
-    world.space.until("shop", "the others go on", |s| s.parts.iter().all(|part| part.ready == "True" || part.name == "service/web")).await;
+    world
+        .space
+        .until("shop", "the others go on", |s| {
+            s.parts.iter().all(|part| part.ready == "True" || part.name == "service/web")
+        })
+        .await;
     world.wire.break_writes(None);
     world.space.until_ready("shop").await;
 }
@@ -34,7 +41,11 @@ async fn what_an_orphaning_deletion_left_is_taken_back_or_deleted() {
         .space
         .eventually("it is gone, and its objects are not", async || {
             let gone = world.space.api::<MicroserviceApp>().get_opt("shop").await.unwrap().is_none();
-            gone && world.space.object("Deployment/shop--web").await.is_some_and(|web| web.metadata.owner_references.is_none())
+            gone && world
+                .space
+                .object("Deployment/shop--web")
+                .await
+                .is_some_and(|web| web.metadata.owner_references.is_none())
         })
         .await;
     let orders = world.space.object("Deployment/shop--orders").await.unwrap().metadata.uid;
@@ -46,5 +57,8 @@ async fn what_an_orphaning_deletion_left_is_taken_back_or_deleted() {
         .await;
     world.space.until_ready("shop").await;
     assert_eq!(world.space.object("Deployment/shop--orders").await.unwrap().metadata.uid, orders, "taken back");
-    world.space.eventually("nobody wants web", async || world.space.object("Deployment/shop--web").await.is_none()).await;
+    world
+        .space
+        .eventually("nobody wants web", async || world.space.object("Deployment/shop--web").await.is_none())
+        .await;
 }

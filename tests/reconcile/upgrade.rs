@@ -10,8 +10,14 @@ use crate::support::space::{Space, shop, shop_with};
 
 /// Of each workload its generation and its pod template, byte for byte.
 async fn templates(space: &Space) -> BTreeMap<String, (Option<i64>, String)> {
-    let workloads = space.objects().await.into_iter().filter(|(id, _)| id.starts_with("Deployment/") || id.starts_with("StatefulSet/"));
-    workloads.map(|(id, object)| (id, (object.metadata.generation, object.data["spec"]["template"].to_string()))).collect()
+    let workloads = space
+        .objects()
+        .await
+        .into_iter()
+        .filter(|(id, _)| id.starts_with("Deployment/") || id.starts_with("StatefulSet/"));
+    workloads
+        .map(|(id, object)| (id, (object.metadata.generation, object.data["spec"]["template"].to_string())))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

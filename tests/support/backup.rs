@@ -44,11 +44,14 @@ pub async fn bring_back(space: &Space, backup: &[DynamicObject], tool: Tool) {
     for object in backup.iter().filter(|o| tool.anchor || o.name_any() != ANCHOR) {
         let mut object = object.clone();
         object.metadata.namespace = None;
-        (object.metadata.uid, object.metadata.resource_version, object.metadata.creation_timestamp) = (None, None, None);
+        (object.metadata.uid, object.metadata.resource_version, object.metadata.creation_timestamp) =
+            (None, None, None);
         object.metadata.managed_fields = object.metadata.managed_fields.filter(|_| tool.managers);
         match tool.owners {
             Owners::Dropped => object.metadata.owner_references = None,
-            Owners::Renewed => object.metadata.owner_references.iter_mut().flatten().for_each(|o| o.uid = anchor.clone().unwrap()),
+            Owners::Renewed => {
+                object.metadata.owner_references.iter_mut().flatten().for_each(|o| o.uid = anchor.clone().unwrap())
+            }
             Owners::Old => {}
         }
         object.metadata.annotations.get_or_insert_default().retain(|key, _| !key.contains("kubernetes.io"));
@@ -57,7 +60,8 @@ pub async fn bring_back(space: &Space, backup: &[DynamicObject], tool: Tool) {
             spec.as_object_mut().unwrap().remove("volumeName");
         }
         let kind = object.types.clone().unwrap().kind;
-        let made = space.kind(&kind).create(&PostParams::default(), &object).await.unwrap_or_else(|e| panic!("{kind}: {e}"));
+        let made =
+            space.kind(&kind).create(&PostParams::default(), &object).await.unwrap_or_else(|e| panic!("{kind}: {e}"));
         anchor = anchor.or(made.uid().filter(|_| kind == "ControllerRevision"));
     }
 }

@@ -30,7 +30,10 @@ fn possible() -> bool {
     assert!(possible || !required, "a cluster is required here, and Go, which builds it, is not installed");
     if !possible {
         // Not `eprintln!`, which the test harness hides.
-        drop(writeln!(std::io::stderr(), "SKIPPED: every test on a real API server: Go, which builds it, is not installed"));
+        drop(writeln!(
+            std::io::stderr(),
+            "SKIPPED: every test on a real API server: Go, which builds it, is not installed"
+        ));
     }
     possible
 }
@@ -39,17 +42,23 @@ impl Cluster {
     fn start() -> Self {
         let dir = std::env::temp_dir().join(format!("microapp-test-{}", std::process::id()));
         let end = ender(&dir);
-        let up =
-            Command::new(PROGRAM).args(["up", "--simulated", "--nodes", "1", "--dir"]).arg(&dir).output().expect("tests/cluster/cluster must be executable");
+        let up = Command::new(PROGRAM)
+            .args(["up", "--simulated", "--nodes", "1", "--dir"])
+            .arg(&dir)
+            .output()
+            .expect("tests/cluster/cluster must be executable");
         assert!(up.status.success(), "the cluster does not start:\n{}", String::from_utf8_lossy(&up.stderr));
-        let kubeconfig = String::from_utf8_lossy(&up.stdout).lines().last().map(PathBuf::from).expect("`up` prints a path");
+        let kubeconfig =
+            String::from_utf8_lossy(&up.stdout).lines().last().map(PathBuf::from).expect("`up` prints a path");
         Self { kubeconfig, dir, _end: end }
     }
 
     /// A client as the administrator. Each test makes its own: connections belong to the runtime of the test.
     pub async fn client(&self) -> kube::Client {
         let config = Kubeconfig::read_from(&self.kubeconfig).expect("the kubeconfig can be read");
-        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.expect("the kubeconfig is complete");
+        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
+            .await
+            .expect("the kubeconfig is complete");
         kube::Client::try_from(config).expect("a client can be made")
     }
 }

@@ -10,7 +10,9 @@ pub async fn install(client: &Client) {
     let definition = microapp::app::crd::definition().expect("the definition is sound");
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let name = definition.name_any();
-    api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&definition)).await.expect("the API server takes the definition");
+    api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&definition))
+        .await
+        .expect("the API server takes the definition");
     established(client).await;
 }
 

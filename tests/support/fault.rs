@@ -85,7 +85,11 @@ impl Wire {
         let broken = self.0.broken.lock().unwrap().as_ref().is_some_and(|end| request.uri().path().ends_with(end));
         let (write, number) = (method != Method::GET, self.note(method, path));
         if broken && write {
-            return Ok(Response::builder().status(500).header("content-type", "application/json").body(WEBHOOK.into()).unwrap());
+            return Ok(Response::builder()
+                .status(500)
+                .header("content-type", "application/json")
+                .body(WEBHOOK.into())
+                .unwrap());
         }
         let answer = to.send(request).await;
         if number.is_some_and(|number| number == self.0.fatal) {
@@ -96,7 +100,11 @@ impl Wire {
     }
 
     /// A watch ends as soon as watches do not flow any more.
-    async fn carry_watch(&self, to: &Client, request: Request<kube::client::Body>) -> Result<Response<Body>, kube::Error> {
+    async fn carry_watch(
+        &self,
+        to: &Client,
+        request: Request<kube::client::Body>,
+    ) -> Result<Response<Body>, kube::Error> {
         let mut fare = self.0.watches.subscribe();
         match *fare.borrow() {
             Watches::Flow => {}
@@ -150,7 +158,14 @@ impl Wire {
     }
 
     fn selected(&self, wanted: impl Fn(&Method, &str) -> bool) -> Vec<String> {
-        self.0.requests.lock().unwrap().iter().filter(|(method, path)| wanted(method, path)).map(|(method, path)| format!("{method} {path}")).collect()
+        self.0
+            .requests
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(method, path)| wanted(method, path))
+            .map(|(method, path)| format!("{method} {path}"))
+            .collect()
     }
 
     /// Forgets what was asked.

@@ -48,6 +48,9 @@ impl Operator {
 
     /// Waits until it ends by itself.
     pub async fn ended(&mut self, within: Duration) {
-        tokio::time::timeout(within, &mut self.task).await.expect("the operator ends in time").expect("without a panic");
+        tokio::time::timeout(within, &mut self.task)
+            .await
+            .expect("the operator ends in time")
+            .expect("without a panic");
     }
 }

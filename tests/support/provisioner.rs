@@ -6,7 +6,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
-use microapp::kit::agents::{PLAN_FILE, Plan, Proof, Provision, REPORT_KEY, REPORT_MANAGER, Report, SecretDigests, WatchedSecrets};
+use microapp::kit::agents::{
+    PLAN_FILE, Plan, Proof, Provision, REPORT_KEY, REPORT_MANAGER, Report, SecretDigests, WatchedSecrets,
+};
 use microapp::kit::digest;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -88,7 +90,9 @@ fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
         Mood::Liar => "0000000000000000".into(),
         _ => digest::of_bytes(text.as_bytes()),
     };
-    let Some(Provision::PostgreSQL(server)) = plan.provisions.first() else { return Some(Report { plan: digest, ..Default::default() }) };
+    let Some(Provision::PostgreSQL(server)) = plan.provisions.first() else {
+        return Some(Report { plan: digest, ..Default::default() });
+    };
     let proof = |login: &microapp::kit::agents::DatabaseLogin| {
         let mut proof = Proof {
             service: login.service.clone(),
@@ -102,11 +106,19 @@ fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
         let broken = match mood {
             Mood::Refusing(service) if *service == login.service => Some("LoginRefused"),
             // Only the first version of the login was lost.
-            Mood::Missing(service) if *service == login.service && login.secret.contains("-v1-") => Some("SecretMissing"),
+            Mood::Missing(service) if *service == login.service && login.secret.contains("-v1-") => {
+                Some("SecretMissing")
+            }
             _ => None,
         };
         if let Some(reason) = broken {
-            proof = Proof { proved: false, identity: String::new(), reason: reason.into(), message: "password authentication failed".into(), ..proof };
+            proof = Proof {
+                proved: false,
+                identity: String::new(),
+                reason: reason.into(),
+                message: "password authentication failed".into(),
+                ..proof
+            };
         }
         proof
     };
@@ -120,10 +132,13 @@ async fn digests(watched: &WatchedSecrets, secrets: &Api<Secret>, mood: &Mood) -
     if *mood == Mood::Keyless && watched.key.contains("-v1-") {
         return Ok(SecretDigests { key_missing: true, ..told });
     }
-    let Some(key) = secrets.get_opt(&watched.key).await? else { return Ok(SecretDigests { key_missing: true, ..told }) };
+    let Some(key) = secrets.get_opt(&watched.key).await? else {
+        return Ok(SecretDigests { key_missing: true, ..told });
+    };
     for used in &watched.uses {
         let Some(data) = secrets.get_opt(&used.secret).await?.and_then(|secret| secret.data) else { continue };
-        let content = data.into_iter().filter(|(name, _)| used.key.as_ref().is_none_or(|key| key == name)).collect::<Vec<_>>();
+        let content =
+            data.into_iter().filter(|(name, _)| used.key.as_ref().is_none_or(|key| key == name)).collect::<Vec<_>>();
         if !content.is_empty() {
             told.digests.insert(used.to_string(), digest::of(&(&key.data, content)));
         }

@@ -31,7 +31,8 @@ impl Space {
             json!({ "metadata": { "generateName": format!("{stem}-"), "labels": { "pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted" } } }),
         )
         .unwrap();
-        let made = Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace can be made");
+        let made =
+            Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace can be made");
         Self { client: client.clone(), name: made.name_any() }
     }
 
@@ -42,7 +43,10 @@ impl Space {
     /// Applies a resource as a user would.
     pub async fn apply(&self, app: Value) -> MicroserviceApp {
         let name = app["metadata"]["name"].as_str().unwrap().to_owned();
-        self.api::<MicroserviceApp>().patch(&name, &PatchParams::apply("user").force(), &Patch::Apply(app)).await.expect("the resource is accepted")
+        self.api::<MicroserviceApp>()
+            .patch(&name, &PatchParams::apply("user").force(), &Patch::Apply(app))
+            .await
+            .expect("the resource is accepted")
     }
 
     pub async fn delete(&self, name: &str) {
@@ -58,7 +62,11 @@ impl Space {
         for round in 0.. {
             let name = format!("probe-{round}");
             let owner = self.apply(json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": name }, "spec": {} })).await;
-            let metadata = ObjectMeta { name: Some(name.clone()), owner_references: Some(vec![owner.owner_ref(&()).unwrap()]), ..Default::default() };
+            let metadata = ObjectMeta {
+                name: Some(name.clone()),
+                owner_references: Some(vec![owner.owner_ref(&()).unwrap()]),
+                ..Default::default()
+            };
             maps.create(&PostParams::default(), &ConfigMap { metadata, ..Default::default() }).await.unwrap();
             apps.delete(&name, &DeleteParams::default()).await.unwrap();
             for _ in 0..20 {
@@ -74,9 +82,16 @@ impl Space {
     /// Waits until something holds of an application, and says what was there if it does not.
     pub async fn until(&self, name: &str, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
         // Read by its status alone: the specification may be one that this release cannot read.
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.name, &ApiResource::erase::<MicroserviceApp>(&()));
-        let status =
-            || async { api.get_opt(name).await.ok().flatten().and_then(|app| serde_json::from_value(app.data["status"].clone()).ok()).unwrap_or_default() };
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &self.name, &ApiResource::erase::<MicroserviceApp>(&()));
+        let status = || async {
+            api.get_opt(name)
+                .await
+                .ok()
+                .flatten()
+                .and_then(|app| serde_json::from_value(app.data["status"].clone()).ok())
+                .unwrap_or_default()
+        };
         let begun = Instant::now();
         loop {
             let status = status().await;
@@ -85,7 +100,11 @@ impl Space {
             }
             if begun.elapsed() > PATIENCE {
                 let status = serde_json::to_string_pretty(&Status { inventory: None, ..status }).unwrap();
-                panic!("{}/{name} never became {what}; its status:\n{status}\nits pods:\n{}", self.name, self.pods().await);
+                panic!(
+                    "{}/{name} never became {what}; its status:\n{status}\nits pods:\n{}",
+                    self.name,
+                    self.pods().await
+                );
             }
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
@@ -95,8 +114,10 @@ impl Space {
     async fn pods(&self) -> String {
         let line = |pod: &Pod| {
             let status = pod.status.clone().unwrap_or_default();
-            let conditions: Vec<String> = status.conditions.iter().flatten().map(|c| format!("{}={}", c.type_, c.status)).collect();
-            let state = status.container_statuses.iter().flatten().map(|c| format!("{:?}", c.state)).collect::<String>();
+            let conditions: Vec<String> =
+                status.conditions.iter().flatten().map(|c| format!("{}={}", c.type_, c.status)).collect();
+            let state =
+                status.container_statuses.iter().flatten().map(|c| format!("{:?}", c.state)).collect::<String>();
             format!(
                 "{} {:?} {} {} {state}",
                 pod.name_any(),
@@ -105,7 +126,15 @@ impl Space {
                 conditions.join(" ")
             )
         };
-        self.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.iter().map(line).collect::<Vec<_>>().join("\n")
+        self.api::<Pod>()
+            .list(&ListParams::default())
+            .await
+            .expect("pods")
+            .items
+            .iter()
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Waits until an application is ready in its newest generation.
@@ -114,12 +143,19 @@ impl Space {
         self.until(name, "ready", |s| s.observed_generation == generation && is(s, "Ready", "True")).await
     }
 
-    pub async fn get<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned>(&self, name: &str) -> Option<K> {
+    pub async fn get<
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    >(
+        &self,
+        name: &str,
+    ) -> Option<K> {
         self.api::<K>().get_opt(name).await.expect("it can be asked for")
     }
 
     /// Waits until an object is there, or is not.
-    pub async fn until_object<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned>(
+    pub async fn until_object<
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    >(
         &self,
         name: &str,
         holds: impl Fn(Option<&K>) -> bool,
@@ -155,13 +191,21 @@ impl Space {
     pub async fn meddle(&self, id: &str, change: Value) -> DynamicObject {
         let (kind, name) = id.split_once('/').unwrap();
         let params = PatchParams { field_manager: Some("mallory".into()), ..Default::default() };
-        self.kind(kind).patch(name, &params, &Patch::Merge(change)).await.unwrap_or_else(|e| panic!("{id} can be changed: {e}"))
+        self.kind(kind)
+            .patch(name, &params, &Patch::Merge(change))
+            .await
+            .unwrap_or_else(|e| panic!("{id} can be changed: {e}"))
     }
 
     /// Deletes an object of ours, by `Kind/name`.
     pub async fn remove(&self, id: &str) {
         let (kind, name) = id.split_once('/').unwrap();
-        drop(self.kind(kind).delete(name, &DeleteParams::background()).await.unwrap_or_else(|e| panic!("{id} can be deleted: {e}")));
+        drop(
+            self.kind(kind)
+                .delete(name, &DeleteParams::background())
+                .await
+                .unwrap_or_else(|e| panic!("{id} can be deleted: {e}")),
+        );
     }
 
     /// An object of ours, by `Kind/name`.
@@ -175,7 +219,8 @@ impl Space {
         let mut all = BTreeMap::new();
         for row in OWNED {
             // Secrets are read by the test, never by the operator.
-            let list = self.kind(row.kind).list(&ListParams::default().labels("microapp.dev/app")).await.expect("a list");
+            let list =
+                self.kind(row.kind).list(&ListParams::default().labels("microapp.dev/app")).await.expect("a list");
             all.extend(list.items.into_iter().map(|o| (format!("{}/{}", row.kind, o.name_any()), o)));
         }
         // The controller of StatefulSets keeps revisions of its own, with the labels of the pods.
@@ -185,7 +230,11 @@ impl Space {
 
     /// Reasons of the events of an application, oldest first.
     pub async fn events(&self, name: &str) -> Vec<(String, String)> {
-        let list = self.api::<Event>().list(&ListParams::default().fields(&format!("involvedObject.name={name}"))).await.expect("events");
+        let list = self
+            .api::<Event>()
+            .list(&ListParams::default().fields(&format!("involvedObject.name={name}")))
+            .await
+            .expect("events");
         let mut events: Vec<_> = list.items.into_iter().collect();
         events.sort_by_key(|e| e.metadata.creation_timestamp.clone());
         events.into_iter().map(|e| (e.reason.unwrap_or_default(), e.message.unwrap_or_default())).collect()

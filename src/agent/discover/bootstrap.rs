@@ -17,7 +17,9 @@ pub fn write(config: &str, target: &Path) -> Result<(), Error> {
 
 fn served(mut config: Value, ipv6: bool) -> Value {
     let listeners = config.pointer_mut("/static_resources/listeners").and_then(Value::as_array_mut);
-    for address in listeners.into_iter().flatten().filter_map(|listener| listener.pointer_mut("/address/socket_address")) {
+    for address in
+        listeners.into_iter().flatten().filter_map(|listener| listener.pointer_mut("/address/socket_address"))
+    {
         if !ipv6 && address["address"] == "::" {
             address["address"] = "0.0.0.0".into();
             address["ipv4_compat"] = false.into();

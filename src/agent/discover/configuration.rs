@@ -43,7 +43,8 @@ pub async fn take(source: &Path, target: &Path, digest: Option<&str>) -> Result<
 /// What is mounted, if it is what is wanted; then Envoy's configuration is written.
 fn mounted(source: &Path, target: &Path, digest: Option<&str>) -> Result<Option<DiscoverPlan>, Error> {
     let text = read(source)?;
-    let plan: DiscoverPlan = serde_json::from_str(&text).map_err(|error| Error::PlanUnclear { path: source.into(), source: error })?;
+    let plan: DiscoverPlan =
+        serde_json::from_str(&text).map_err(|error| Error::PlanUnclear { path: source.into(), source: error })?;
     let config = match plan.bootstrap.as_str() {
         "" => String::new(),
         name => read(&source.with_file_name(name))?,

@@ -39,7 +39,10 @@ pub struct Drain {
 impl Drain {
     pub fn new(plan: &DiscoverPlan) -> Self {
         Self {
-            envoy: Envoy { client: Client::builder(TokioExecutor::new()).build_http(), address: plan.envoy_admin.clone() },
+            envoy: Envoy {
+                client: Client::builder(TokioExecutor::new()).build_http(),
+                address: plan.envoy_admin.clone(),
+            },
             path: plan.drain_path.clone(),
             propagation: PROPAGATION,
             longest: Duration::from_secs(plan.drain_seconds),
@@ -80,7 +83,11 @@ impl Drain {
                 continue;
             }
             let undone = match self.envoy.drains().await {
-                Ok(true) => self.envoy.ask(Method::POST, "/healthcheck/ok").await.map(|_| warn!("nobody ended this pod, so its drain is taken back")),
+                Ok(true) => self
+                    .envoy
+                    .ask(Method::POST, "/healthcheck/ok")
+                    .await
+                    .map(|_| warn!("nobody ended this pod, so its drain is taken back")),
                 other => other.map(|_| ()),
             };
             if let Err(error) = undone {
@@ -143,7 +150,8 @@ impl Envoy {
             (*request.method_mut(), *request.uri_mut()) = (method, uri);
             let response = self.client.request(request).await.map_err(|error| self.problem(whole(&error)))?;
             let status = response.status();
-            let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES).await.map_err(|error| self.problem(error))?;
+            let body =
+                to_bytes(Body::new(response.into_body()), ANSWER_BYTES).await.map_err(|error| self.problem(error))?;
             Ok((status, body.to_vec()))
         };
         timeout(ANSWER, exchange).await.unwrap_or_else(|_| Err(self.problem("no answer in time")))
@@ -179,10 +187,21 @@ mod tests {
             let posts = lines.iter().filter(|line| line.starts_with("POST")).count();
             lines.push(line);
             if stats {
-                let left = seen.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| Some(left.saturating_sub(1))).unwrap_or_default();
-                return (StatusCode::OK, serde_json::json!({"stats": [{"name": "http.gateway.downstream_rq_active", "value": left}]}).to_string());
+                let left = seen
+                    .1
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| Some(left.saturating_sub(1)))
+                    .unwrap_or_default();
+                return (
+                    StatusCode::OK,
+                    serde_json::json!({"stats": [{"name": "http.gateway.downstream_rq_active", "value": left}]})
+                        .to_string(),
+                );
             }
-            if ready && posts % 2 == 1 { (StatusCode::SERVICE_UNAVAILABLE, "DRAINING\n".into()) } else { (StatusCode::OK, "OK\n".into()) }
+            if ready && posts % 2 == 1 {
+                (StatusCode::SERVICE_UNAVAILABLE, "DRAINING\n".into())
+            } else {
+                (StatusCode::OK, "OK\n".into())
+            }
         };
         let router = Router::new().fallback(answer).with_state(seen.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -241,7 +260,14 @@ mod tests {
     async fn nobody_drains_who_does_not_know_the_path() -> anyhow::Result<()> {
         let (address, seen) = envoy(0).await?;
         let drain = drain(address, 60);
-        for path in ["/drain", "/drain/", "/drain/0123456789abcdee", "/drain/0123456789ABCDEF", "/drain/0123456789abcdef/x", "/"] {
+        for path in [
+            "/drain",
+            "/drain/",
+            "/drain/0123456789abcdee",
+            "/drain/0123456789ABCDEF",
+            "/drain/0123456789abcdef/x",
+            "/",
+        ] {
             assert_eq!(asked(&drain, path).await?, StatusCode::NOT_FOUND, "{path}");
         }
         let unasked = Drain { path: String::new(), ..drain };

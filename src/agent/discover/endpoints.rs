@@ -17,7 +17,9 @@ pub type Address = (IpAddr, u16);
 
 /// The addresses that may get requests. One address in two slices counts once: slices overlap while the control plane moves endpoints between them.
 pub fn of<'a>(cluster: &DiscoverCluster, slices: impl Iterator<Item = &'a EndpointSlice>) -> BTreeSet<Address> {
-    let ours = |slice: &&EndpointSlice| slice.metadata.labels.as_ref().and_then(|labels| labels.get(SERVICE)) == Some(&cluster.service);
+    let ours = |slice: &&EndpointSlice| {
+        slice.metadata.labels.as_ref().and_then(|labels| labels.get(SERVICE)) == Some(&cluster.service)
+    };
     slices.filter(ours).flat_map(|slice| of_slice(slice, &cluster.port_name)).collect()
 }
 
@@ -25,7 +27,11 @@ fn of_slice(slice: &EndpointSlice, port_name: &str) -> impl Iterator<Item = Addr
     let named = slice.ports.iter().flatten().filter(move |port| port.name.as_deref().unwrap_or_default() == port_name);
     let ports: Vec<u16> = named.filter_map(|port| u16::try_from(port.port?).ok()).collect();
     // All addresses of an endpoint lead to the same pod, and the first is the one to use; a host name (address type FQDN) is none.
-    let addresses = slice.endpoints.iter().filter(|endpoint| serves(endpoint)).filter_map(|endpoint| endpoint.addresses.first()?.parse().ok());
+    let addresses = slice
+        .endpoints
+        .iter()
+        .filter(|endpoint| serves(endpoint))
+        .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok());
     addresses.flat_map(move |address: IpAddr| ports.clone().into_iter().map(move |port| (address, port)))
 }
 

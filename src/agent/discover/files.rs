@@ -45,7 +45,9 @@ impl Files {
 /// Writes a file that is never seen half.
 pub fn replace(path: &Path, content: &str) -> Result<(), Error> {
     let unfinished = path.with_extension("unfinished");
-    std::fs::write(&unfinished, content).and_then(|()| std::fs::rename(&unfinished, path)).map_err(|source| Error::Write { path: path.into(), source })
+    std::fs::write(&unfinished, content)
+        .and_then(|()| std::fs::rename(&unfinished, path))
+        .map_err(|source| Error::Write { path: path.into(), source })
 }
 
 /// As [`crate::kit::agents::endpoints_file`], in any folder.

@@ -95,7 +95,10 @@ async fn follow(
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => slices.learn(event),
-            Err(error) => warn!(error = whole(&error), "cannot follow EndpointSlices; Envoy keeps the last endpoints, and we try again"),
+            Err(error) => warn!(
+                error = whole(&error),
+                "cannot follow EndpointSlices; Envoy keeps the last endpoints, and we try again"
+            ),
         }
         if slices.complete {
             for cluster in clusters {

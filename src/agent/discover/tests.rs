@@ -48,8 +48,9 @@ fn what_is_not_ready_or_ends_gets_nothing_new() -> anyhow::Result<()> {
         ready("10.0.0.4"),
     ]);
     assert_eq!(found(&[slice("a", "shop--orders", endpoints)?]), ["10.0.0.4 8080"]);
-    let portless: EndpointSlice =
-        serde_json::from_value(json!({"metadata": {"labels": {SERVICE: "shop--orders"}}, "addressType": "IPv4", "endpoints": [ready("10.0.0.1")]}))?;
+    let portless: EndpointSlice = serde_json::from_value(
+        json!({"metadata": {"labels": {SERVICE: "shop--orders"}}, "addressType": "IPv4", "endpoints": [ready("10.0.0.1")]}),
+    )?;
     assert!(found(&[portless]).is_empty());
     Ok(())
 }

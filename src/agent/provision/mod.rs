@@ -17,7 +17,9 @@ use tracing::{info, warn};
 
 use super::server::{self, Readiness};
 use super::{Error, cluster, read_plan};
-use crate::kit::agents::{LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, SECRETS_FOLDER, SecretDigests, WHOLE_SECRETS_FOLDER};
+use crate::kit::agents::{
+    LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, SECRETS_FOLDER, SecretDigests, WHOLE_SECRETS_FOLDER,
+};
 use report::Reporter;
 pub use rounds::{Found, tend};
 use secrets::Folders;
@@ -148,7 +150,13 @@ impl Provisioner {
         let broken: Vec<&Proof> = before.iter().filter(|proof| !proof.proved).collect();
         if broken.iter().any(|proof| !known(last, proof)) {
             for proof in &broken {
-                warn!(service = proof.service, component = proof.component, reason = proof.reason, "broken: {}", proof.message);
+                warn!(
+                    service = proof.service,
+                    component = proof.component,
+                    reason = proof.reason,
+                    "broken: {}",
+                    proof.message
+                );
             }
             tell(&before).await;
             if broken.iter().any(|proof| worked(last, proof)) {
@@ -162,8 +170,13 @@ impl Provisioner {
         }
         let mut after = self.prove(provision).await;
         // Why it could not be repaired says more than that it is still broken; but a Secret that is missing must be made first of all.
-        for proof in after.iter_mut().filter(|proof| !proof.proved && ![SECRET_MISSING, SECRET_UNREAD].contains(&proof.reason.as_str())) {
-            if let Some(obstacle) = obstacles.iter().find(|it| it.service == proof.service && it.component == proof.component) {
+        for proof in after
+            .iter_mut()
+            .filter(|proof| !proof.proved && ![SECRET_MISSING, SECRET_UNREAD].contains(&proof.reason.as_str()))
+        {
+            if let Some(obstacle) =
+                obstacles.iter().find(|it| it.service == proof.service && it.component == proof.component)
+            {
                 obstacle.failure.explain(proof);
             }
         }
@@ -174,7 +187,8 @@ impl Provisioner {
     /// What is told of a server whose round did not end in time.
     fn unanswered(provision: &Provision, deadline: Duration) -> Vec<Proof> {
         let Provision::PostgreSQL(server) = provision;
-        let failure = Failure::ServerUnreachable(format!("the server did not answer everything within {} s", deadline.as_secs()));
+        let failure =
+            Failure::ServerUnreachable(format!("the server did not answer everything within {} s", deadline.as_secs()));
         let mut proofs: Vec<Proof> = server.logins.iter().map(|login| postgresql::unproved(server, login)).collect();
         proofs.iter_mut().for_each(|proof| failure.explain(proof));
         proofs
@@ -200,7 +214,9 @@ impl Provisioner {
     /// Nothing is said of the Secrets while their key may still be on its way.
     async fn digests(&self) -> Option<SecretDigests> {
         let watched = self.plan.secrets.as_ref()?;
-        let told = secrets::digests(watched, &self.logins, &Folders { keyed: &self.secrets, whole: &self.whole_secrets }).await;
+        let told =
+            secrets::digests(watched, &self.logins, &Folders { keyed: &self.secrets, whole: &self.whole_secrets })
+                .await;
         (!told.key_missing || !self.mounting()).then_some(told)
     }
 

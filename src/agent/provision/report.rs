@@ -40,7 +40,9 @@ impl Reporter {
         };
         let parameters = PatchParams::apply(REPORT_MANAGER).force();
         let patch = Patch::Apply(&content);
-        timeout(DEADLINE, self.api.patch(&self.name, &parameters, &patch)).await.map_err(|_| Error::Deadline(DEADLINE))??;
+        timeout(DEADLINE, self.api.patch(&self.name, &parameters, &patch))
+            .await
+            .map_err(|_| Error::Deadline(DEADLINE))??;
         self.last = Some((report.clone(), Instant::now()));
         Ok(())
     }
@@ -50,7 +52,8 @@ impl Reporter {
 fn fitting(report: &Report) -> Result<String, Error> {
     let mut text = serde_json::to_string(report)?;
     let mut shorter = report.clone();
-    let steps: [fn(&mut Report); 2] = [|it| it.proofs.iter_mut().for_each(|proof| proof.message.clear()), |it| it.secrets = None];
+    let steps: [fn(&mut Report); 2] =
+        [|it| it.proofs.iter_mut().for_each(|proof| proof.message.clear()), |it| it.secrets = None];
     for shorten in steps {
         if text.len() > REPORT_LIMIT {
             warn!(bytes = text.len(), "the report is too long and is shortened");
@@ -92,7 +95,11 @@ mod tests {
     }
 
     fn report(reason: &str) -> Report {
-        Report { plan: "p".into(), proofs: vec![crate::kit::agents::Proof { reason: reason.into(), ..Default::default() }], ..Default::default() }
+        Report {
+            plan: "p".into(),
+            proofs: vec![crate::kit::agents::Proof { reason: reason.into(), ..Default::default() }],
+            ..Default::default()
+        }
     }
 
     fn count(asked: &Mutex<Vec<String>>) -> usize {
@@ -129,8 +136,14 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_shortened_and_stays_true() -> anyhow::Result<()> {
-        let proof = |i: usize| Proof { service: format!("{i:063}"), secret: format!("{i:0253}"), message: "m".repeat(256), ..Default::default() };
-        let digests = |names: usize| (0..names).map(|i| (format!("{i:0130}/{i:0130}"), "0123456789abcdef".to_owned())).collect();
+        let proof = |i: usize| Proof {
+            service: format!("{i:063}"),
+            secret: format!("{i:0253}"),
+            message: "m".repeat(256),
+            ..Default::default()
+        };
+        let digests =
+            |names: usize| (0..names).map(|i| (format!("{i:0130}/{i:0130}"), "0123456789abcdef".to_owned())).collect();
         let of = |names| Report {
             proofs: (0..50).map(proof).collect(),
             secrets: Some(SecretDigests { digests: digests(names), ..Default::default() }),

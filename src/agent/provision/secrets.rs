@@ -87,7 +87,8 @@ mod tests {
 
     /// What is told of a Secret with these files, by a provisioner with this key.
     async fn told(key: Option<&str>, files: &[(&str, &str)]) -> anyhow::Result<SecretDigests> {
-        let folder = std::env::temp_dir().join(format!("microapp-secrets-{}-{:x}", std::process::id(), rand::random::<u64>()));
+        let folder =
+            std::env::temp_dir().join(format!("microapp-secrets-{}-{:x}", std::process::id(), rand::random::<u64>()));
         let (logins, secrets) = (folder.join("logins"), folder.join("secrets"));
         fs::create_dir_all(secrets.join("stripe")).await?;
         fs::create_dir_all(secrets.join("gone")).await?;
@@ -98,7 +99,12 @@ mod tests {
         if let Some(key) = key {
             fs::write(logins.join("key").join(PASSWORD), key).await?;
         }
-        let told = digests(&WatchedSecrets { key: "key".into(), uses: uses() }, &logins, &Folders { keyed: &secrets, whole: &secrets }).await;
+        let told = digests(
+            &WatchedSecrets { key: "key".into(), uses: uses() },
+            &logins,
+            &Folders { keyed: &secrets, whole: &secrets },
+        )
+        .await;
         fs::remove_dir_all(folder).await?;
         Ok(told)
     }
@@ -106,11 +112,18 @@ mod tests {
     #[tokio::test]
     async fn another_content_or_key_gives_another_digest() -> anyhow::Result<()> {
         let first = told(Some("k"), &[("apiKey", "sk_1"), ("user", "u"), ("..data", "kubelet")]).await?;
-        assert_eq!(first.digests.keys().collect::<Vec<_>>(), ["stripe", "stripe/apiKey"], "what is not there has no digest");
+        assert_eq!(
+            first.digests.keys().collect::<Vec<_>>(),
+            ["stripe", "stripe/apiKey"],
+            "what is not there has no digest"
+        );
         assert_eq!(first, told(Some("k"), &[("apiKey", "sk_1"), ("user", "u"), ("..data", "later")]).await?);
         let other_user = told(Some("k"), &[("apiKey", "sk_1"), ("user", "v")]).await?;
         assert_ne!(other_user.digests["stripe"], first.digests["stripe"]);
-        assert_eq!(other_user.digests["stripe/apiKey"], first.digests["stripe/apiKey"], "only the key that is used counts");
+        assert_eq!(
+            other_user.digests["stripe/apiKey"], first.digests["stripe/apiKey"],
+            "only the key that is used counts"
+        );
         let moved = told(Some("k"), &[("apiKe", "ysk_1"), ("user", "u")]).await?;
         assert_ne!(moved.digests["stripe"], first.digests["stripe"]);
         let other_key = told(Some("l"), &[("apiKey", "sk_1"), ("user", "u")]).await?;

@@ -61,7 +61,8 @@ fn step<'a, 'p>(node: &'a Node, path: &'p str) -> Option<(&'a Rc<Node>, u64, &'p
         }
         Content::Fields(fields) => {
             let ends = [path.len()].into_iter().chain(path.rmatch_indices(['.', '[']).map(|(at, _)| at));
-            ends.filter(|end| *end > 0).find_map(|end| fields.get(&path[..end]).map(|field| (&field.node, field.line, &path[end..])))
+            ends.filter(|end| *end > 0)
+                .find_map(|end| fields.get(&path[..end]).map(|field| (&field.node, field.line, &path[end..])))
         }
     }
 }
@@ -95,14 +96,22 @@ fn surprises(node: &Node, path: &mut String, found: &mut Vec<(String, Value, Str
 /// # Errors
 /// A sentence, with the line where there is one, when it cannot be read or `kubectl` would not read it.
 pub fn read(file: &Path) -> Result<Vec<Document>, String> {
-    let bytes = if file == Path::new("-") { bytes(std::io::stdin()) } else { std::fs::File::open(file).map_err(|e| e.to_string()).and_then(bytes) };
+    let bytes = if file == Path::new("-") {
+        bytes(std::io::stdin())
+    } else {
+        std::fs::File::open(file).map_err(|e| e.to_string()).and_then(bytes)
+    };
     documents(&bytes?)
 }
 
 fn bytes(source: impl Read) -> Result<Vec<u8>, String> {
     let mut bytes = vec![];
     source.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    if bytes.len() as u64 > LIMIT { Err("the file is larger than 3 MiB, which no API server takes".to_owned()) } else { Ok(bytes) }
+    if bytes.len() as u64 > LIMIT {
+        Err("the file is larger than 3 MiB, which no API server takes".to_owned())
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// All resources of what was read: it ends on every input, in time and memory that its size bounds.
@@ -134,7 +143,9 @@ pub fn documents(bytes: &[u8]) -> Result<Vec<Document>, String> {
 fn text(bytes: &[u8]) -> Result<String, String> {
     let wide = |rest: &[u8], number: fn([u8; 2]) -> u16| {
         let units = rest.chunks(2).map(|pair| pair.try_into().map_or(0xd800, number));
-        char::decode_utf16(units).collect::<Result<String, _>>().map_err(|_| "it begins as UTF-16 and is not; save it as UTF-8".to_owned())
+        char::decode_utf16(units)
+            .collect::<Result<String, _>>()
+            .map_err(|_| "it begins as UTF-16 and is not; save it as UTF-8".to_owned())
     };
     match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
@@ -172,7 +183,11 @@ fn json(text: &str) -> Result<(Vec<Placed<'_>>, &str, u64), String> {
             Err(_) if objects.len() < 2 => {
                 let spaces = text[begin..].len() - text[begin..].trim_start().len();
                 let skipped = text[begin..begin + spaces].find('\n').map_or(spaces, |at| at + 1);
-                return Ok((objects, &text[begin + skipped..], line + u64::from(text[begin..begin + skipped].ends_with('\n'))));
+                return Ok((
+                    objects,
+                    &text[begin + skipped..],
+                    line + u64::from(text[begin..begin + skipped].ends_with('\n')),
+                ));
             }
             Err(error) => return Err(format!("line {}: {error}", error.line())),
         }

@@ -6,7 +6,9 @@ use serde_json::Value;
 pub fn plain(text: &str) -> Option<Value> {
     match text {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Some(true.into()),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Some(false.into()),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            return Some(false.into());
+        }
         "" | "~" | "null" | "Null" | "NULL" => return Some(Value::Null),
         _ => {}
     }
@@ -90,7 +92,9 @@ fn float(text: &str) -> Option<Value> {
 fn date(text: &str) -> bool {
     let (day, time) = text.split_once(['T', 't', ' ']).map_or((text, None), |(day, time)| (day, Some(time)));
     let mut parts = day.split('-');
-    let number = |part: Option<&str>, most: usize| part.is_some_and(|p| (1..=most).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()));
+    let number = |part: Option<&str>, most: usize| {
+        part.is_some_and(|p| (1..=most).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()))
+    };
     let year = parts.next().is_some_and(|year| year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit()));
     let clock = |time: &str| time.bytes().all(|b| b.is_ascii_digit() || b":.+-Zz".contains(&b));
     year && number(parts.next(), 2) && number(parts.next(), 2) && parts.next().is_none() && time.is_none_or(clock)
@@ -127,6 +131,8 @@ mod tests {
     #[test]
     fn what_people_take_for_a_text_is_told() {
         assert!(["yes", "On", "n", "0777", "1_000", "0b1"].iter().all(|text| surprising(text)));
-        assert!(["true", "False", "0", "10", "1.5", "text", "0x1F", "~", "2026-11-23"].iter().all(|text| !surprising(text)));
+        assert!(
+            ["true", "False", "0", "10", "1.5", "text", "0x1F", "~", "2026-11-23"].iter().all(|text| !surprising(text))
+        );
     }
 }

@@ -32,8 +32,14 @@ fn fields_know_their_lines_and_missing_ones_those_around_them() {
 
 #[test]
 fn byte_order_marks_are_read() {
-    let wide = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| [mark.to_vec(), "a: é\n".encode_utf16().flat_map(bytes).collect()].concat();
-    for text in [b"\xef\xbb\xbfa: \xc3\xa9\n".to_vec(), wide([0xff, 0xfe], u16::to_le_bytes), wide([0xfe, 0xff], u16::to_be_bytes)] {
+    let wide = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
+        [mark.to_vec(), "a: é\n".encode_utf16().flat_map(bytes).collect()].concat()
+    };
+    for text in [
+        b"\xef\xbb\xbfa: \xc3\xa9\n".to_vec(),
+        wide([0xff, 0xfe], u16::to_le_bytes),
+        wide([0xfe, 0xff], u16::to_be_bytes),
+    ] {
         assert_eq!(values(&text), [json!({"a": "é"})], "{text:?}");
     }
     assert_eq!(values("\u{feff}a: 1\n---\n\u{feff}b: 2\n"), [json!({"a": 1}), json!({"b": 2})]);
@@ -96,7 +102,10 @@ fn lists_are_taken_apart() {
     let text = "apiVersion: v1\nkind: List\nitems:\n- kind: A\n- kind: List\n  items: [{kind: B}]\n";
     assert_eq!(values(text), [json!({"kind": "A"}), json!({"kind": "B"})]);
     assert_eq!(documents(text.as_bytes()).unwrap_or_default()[1].line("kind"), Some(6));
-    assert_eq!(values("apiVersion: v\nkind: AList\nitems: [{a: 1}]\n"), [json!({"apiVersion": "v", "kind": "A", "a": 1})]);
+    assert_eq!(
+        values("apiVersion: v\nkind: AList\nitems: [{a: 1}]\n"),
+        [json!({"apiVersion": "v", "kind": "A", "a": 1})]
+    );
 }
 
 #[test]
@@ -109,8 +118,13 @@ fn keys_are_texts_and_stand_once() {
 
 #[test]
 fn anchors_and_merge_keys_work_and_bombs_do_not() {
-    assert_eq!(values("{a: &x {b: 1, c: 2}, d: {<<: *x, b: 3}, e: *x}"), [json!({"a": {"b": 1, "c": 2}, "d": {"b": 3, "c": 2}, "e": {"b": 1, "c": 2}})]);
-    let bomb = |n: usize| -> String { (1..n).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", "))).collect() };
+    assert_eq!(
+        values("{a: &x {b: 1, c: 2}, d: {<<: *x, b: 3}, e: *x}"),
+        [json!({"a": {"b": 1, "c": 2}, "d": {"b": 3, "c": 2}, "e": {"b": 1, "c": 2}})]
+    );
+    let bomb = |n: usize| -> String {
+        (1..n).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", "))).collect()
+    };
     assert!(refused(format!("a0: &a0 [x]\n{}", bomb(20))).contains("those that aliases repeat counted"));
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 1000].join(", "));
     assert!(refused(long).contains("bytes up to here"));
@@ -128,6 +142,13 @@ fn anchors_and_merge_keys_work_and_bombs_do_not() {
 
 #[test]
 fn what_surprises_is_told_with_its_path() {
-    let found = one("env:\n- {value: yes}\n- {value: 'yes'}\n- {value: 0777}\n").map(|d| d.surprises()).unwrap_or_default();
-    assert_eq!(found, [("env[0].value".to_owned(), json!(true), "yes".to_owned()), ("env[2].value".to_owned(), json!(511), "0777".to_owned())]);
+    let found =
+        one("env:\n- {value: yes}\n- {value: 'yes'}\n- {value: 0777}\n").map(|d| d.surprises()).unwrap_or_default();
+    assert_eq!(
+        found,
+        [
+            ("env[0].value".to_owned(), json!(true), "yes".to_owned()),
+            ("env[2].value".to_owned(), json!(511), "0777".to_owned())
+        ]
+    );
 }

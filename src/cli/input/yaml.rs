@@ -51,7 +51,8 @@ struct Size {
 /// # Errors
 /// A sentence with the line.
 pub fn parse(text: &str, first: u64) -> Result<Option<Rc<Node>>, String> {
-    let mut options = granit_parser::options! { disallow_directives: true, flow_nesting_limit: DEPTH, block_nesting_limit: DEPTH };
+    let mut options =
+        granit_parser::options! { disallow_directives: true, flow_nesting_limit: DEPTH, block_nesting_limit: DEPTH };
     options.set_emit_comments(false);
     let mut builder = Builder::default();
     let (mut root, mut ended) = (None, false);
@@ -60,8 +61,14 @@ pub fn parse(text: &str, first: u64) -> Result<Option<Rc<Node>>, String> {
         let line = first + (span.start.line() as u64).saturating_sub(1);
         let tab = builder.in_block() && span.start.byte_offset().is_some_and(|at| tabbed(text, at));
         match event {
-            Event::Scalar(..) | Event::Alias(..) if tab => return Err(format!("line {line}: a tab in the indentation; write spaces")),
-            Event::DocumentStart(..) if ended => return Err(format!("line {line}: text after the end of the document; begin another one by a line `---`")),
+            Event::Scalar(..) | Event::Alias(..) if tab => {
+                return Err(format!("line {line}: a tab in the indentation; write spaces"));
+            }
+            Event::DocumentStart(..) if ended => {
+                return Err(format!(
+                    "line {line}: text after the end of the document; begin another one by a line `---`"
+                ));
+            }
             Event::DocumentEnd => ended = true,
             event => root = builder.take(event, line).map_err(|e| format!("line {line}: {e}"))?.or(root),
         }
@@ -120,13 +127,21 @@ impl Builder {
                 self.add(node, line)
             }
             Event::SequenceStart(style, anchor, _) => self.push((line, anchor), style, Kind::List(vec![])),
-            Event::MappingStart(style, anchor, _) => self.push((line, anchor), style, Kind::Fields(BTreeMap::new(), Key::None)),
+            Event::MappingStart(style, anchor, _) => {
+                self.push((line, anchor), style, Kind::Fields(BTreeMap::new(), Key::None))
+            }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             _ => Ok(None),
         }
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, (anchor, line): (usize, u64), tag: Option<&Tag>) -> Result<Option<Rc<Node>>, String> {
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        (anchor, line): (usize, u64),
+        tag: Option<&Tag>,
+    ) -> Result<Option<Rc<Node>>, String> {
         let waiting = matches!(self.open.last(), Some(Frame { kind: Kind::Fields(_, Key::None), .. }));
         if waiting && text == "<<" && style == ScalarStyle::Plain && tag.is_none() {
             if let Some(Frame { kind: Kind::Fields(_, key), .. }) = self.open.last_mut() {
@@ -136,12 +151,24 @@ impl Builder {
         }
         let plain = style == ScalarStyle::Plain;
         if plain && !self.in_block() && text.contains('?') {
-            return Err(format!("`kubectl` reads no '?' in '{}' between braces or brackets; put it in quotes", short(text)));
+            return Err(format!(
+                "`kubectl` reads no '?' in '{}' between braces or brackets; put it in quotes",
+                short(text)
+            ));
         }
-        let value = match tag.map(|tag| tag.core_suffix().ok_or_else(|| tag.suffix_in_namespace("tag:yaml.org,2002:").is_some())) {
-            Some(Ok(kind)) => scalar::tagged(kind, text).ok_or_else(|| format!("'{}' is not of the type `!!{kind}`", short(text)))?,
-            Some(Err(true)) => return Err("of YAML's types only str, int, float, bool and null can be sent; write a text in quotes".to_owned()),
-            None if plain => scalar::plain(text).ok_or_else(|| format!("`{text}` is no number that can be sent; put it in quotes if the text is meant"))?,
+        let value = match tag
+            .map(|tag| tag.core_suffix().ok_or_else(|| tag.suffix_in_namespace("tag:yaml.org,2002:").is_some()))
+        {
+            Some(Ok(kind)) => {
+                scalar::tagged(kind, text).ok_or_else(|| format!("'{}' is not of the type `!!{kind}`", short(text)))?
+            }
+            Some(Err(true)) => {
+                return Err("of YAML's types only str, int, float, bool and null can be sent; write a text in quotes"
+                    .to_owned());
+            }
+            None if plain => scalar::plain(text).ok_or_else(|| {
+                format!("`{text}` is no number that can be sent; put it in quotes if the text is meant")
+            })?,
             _ => text.into(),
         };
         let surprise = (plain && tag.is_none() && scalar::surprising(text)).then(|| text.to_owned());
@@ -152,7 +179,12 @@ impl Builder {
         self.add(node, line)
     }
 
-    fn push(&mut self, (line, anchor): (u64, usize), style: StructureStyle, kind: Kind) -> Result<Option<Rc<Node>>, String> {
+    fn push(
+        &mut self,
+        (line, anchor): (u64, usize),
+        style: StructureStyle,
+        kind: Kind,
+    ) -> Result<Option<Rc<Node>>, String> {
         if self.open.len() >= DEPTH {
             return Err(format!("nested deeper than {DEPTH} levels"));
         }
@@ -197,8 +229,12 @@ impl Builder {
         self.spent.add(size);
         match (self.spent.nodes > NODES, self.spent.bytes > BYTES) {
             (false, false) => Ok(()),
-            (true, _) => Err(format!("more than {NODES} values up to here, those that aliases repeat counted; no API server takes as many")),
-            (_, true) => Err(format!("more than {BYTES} bytes up to here, those that aliases repeat counted; no API server takes as many")),
+            (true, _) => Err(format!(
+                "more than {NODES} values up to here, those that aliases repeat counted; no API server takes as many"
+            )),
+            (_, true) => Err(format!(
+                "more than {BYTES} bytes up to here, those that aliases repeat counted; no API server takes as many"
+            )),
         }
     }
 
@@ -238,7 +274,9 @@ impl Builder {
         for frame in &self.open {
             match &frame.kind {
                 Kind::List(items) => path.push_str(&format!("[{}]", items.len())),
-                Kind::Fields(_, Key::Name(name, _)) => path.push_str(&format!("{}{}", if path.is_empty() { "" } else { "." }, short(name))),
+                Kind::Fields(_, Key::Name(name, _)) => {
+                    path.push_str(&format!("{}{}", if path.is_empty() { "" } else { "." }, short(name)))
+                }
                 Kind::Fields(..) => {}
             }
         }
@@ -270,7 +308,9 @@ fn merge(fields: &mut BTreeMap<String, Field>, from: &Rc<Node>) -> Result<Size, 
         _ => vec![from],
     };
     for source in sources {
-        let Content::Fields(added) = &source.content else { return Err("`<<` must name a mapping, or a list of mappings".to_owned()) };
+        let Content::Fields(added) = &source.content else {
+            return Err("`<<` must name a mapping, or a list of mappings".to_owned());
+        };
         size.add(source.size);
         fields.extend(added.iter().map(|(name, field)| (name.clone(), Field { merged: true, ..field.clone() })));
     }
@@ -288,7 +328,9 @@ impl Node {
         match &self.content {
             Content::Scalar(value, _) => value.clone(),
             Content::List(items) => items.iter().map(|item| item.value()).collect(),
-            Content::Fields(fields) => Value::Object(fields.iter().map(|(name, field)| (name.clone(), field.node.value())).collect()),
+            Content::Fields(fields) => {
+                Value::Object(fields.iter().map(|(name, field)| (name.clone(), field.node.value())).collect())
+            }
         }
     }
 }

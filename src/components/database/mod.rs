@@ -68,7 +68,12 @@ pub fn login_secret(scope: &Scope<'_>, service: &str, version: u32) -> String {
 }
 
 /// Asks something of the data that is there.
-fn ask<T: IntoIterator<Item = Problem>>(scope: &Scope<'_>, spec: &Database, wanted: Data<'_>, what: impl Fn(&Place<'_>) -> T) -> Vec<Problem> {
+fn ask<T: IntoIterator<Item = Problem>>(
+    scope: &Scope<'_>,
+    spec: &Database,
+    wanted: Data<'_>,
+    what: impl Fn(&Place<'_>) -> T,
+) -> Vec<Problem> {
     let (claim, anchor) = (claim(scope), anchor(scope));
     what(&Place { scope, claim: &claim, anchor: &anchor, wanted, storage: spec.storage.as_ref() }).into_iter().collect()
 }

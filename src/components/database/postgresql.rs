@@ -39,7 +39,8 @@ impl Engine<Database> for PostgreSql {
         let mut problems = vec![];
         if !images::POSTGRESQL.iter().any(|(major, _)| *major == wanted.major) {
             let known: Vec<_> = images::POSTGRESQL.iter().map(|(major, _)| format!("'{major}'")).collect();
-            let message = format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", "));
+            let message =
+                format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", "));
             problems.push(Problem::new("spec.database.version", "UnknownVersion", message));
         }
         problems.extend(ask(scope, spec, data(&wanted), |place| place.obstacle()));
@@ -70,10 +71,17 @@ impl Engine<Database> for PostgreSql {
     }
 
     fn provision(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring) -> Option<agents::Provision> {
-        let databases: std::collections::BTreeSet<_> = wiring.databases.iter().map(|edge| edge.database.clone()).collect();
+        let databases: std::collections::BTreeSet<_> =
+            wiring.databases.iter().map(|edge| edge.database.clone()).collect();
         let login = |edge: &DatabaseEdge| {
             let (secret, service) = (login_secret(scope, &edge.service, edge.login), edge.service.clone());
-            agents::DatabaseLogin { username: service.clone(), service, secret, database: edge.database.clone(), read_only: edge.read_only }
+            agents::DatabaseLogin {
+                username: service.clone(),
+                service,
+                secret,
+                database: edge.database.clone(),
+                read_only: edge.read_only,
+            }
         };
         Some(agents::Provision::PostgreSQL(agents::PostgreSQL {
             component: Database::ROLE.into(),
@@ -107,7 +115,10 @@ fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Work
             from_secret("POSTGRES_USER", admin, USERNAME),
             from_secret("POSTGRES_PASSWORD", admin, PASSWORD),
             value("POSTGRES_DB", "postgres"),
-            value("POSTGRES_INITDB_ARGS", "--data-checksums --auth-host=scram-sha-256 --auth-local=scram-sha-256 --encoding=UTF8"),
+            value(
+                "POSTGRES_INITDB_ARGS",
+                "--data-checksums --auth-host=scram-sha-256 --auth-local=scram-sha-256 --encoding=UTF8",
+            ),
         ],
         volumes: vec![pod::scratch("run", "16Mi"), pod::memory("shm", limit.as_deref().unwrap_or(SHARED_MEMORY))],
         mounts: vec![pod::mount("run", "/var/run/postgresql", false), pod::mount("shm", "/dev/shm", false)],
@@ -134,7 +145,10 @@ pub fn binding(scope: &Scope<'_>, edge: &DatabaseEdge) -> Binding {
         resource: Some(database.clone()),
         secret: Some(login_secret(scope, &edge.service, edge.login)),
         urls: vec![
-            ("URL", "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
+            (
+                "URL",
+                "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into(),
+            ),
             ("JDBC_URL", "jdbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
             ("R2DBC_URL", "r2dbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
         ],
@@ -155,18 +169,24 @@ mod tests {
     fn no_probe_ends_a_server_that_recovers() {
         let server = of(&Database::default());
         // `pg_isready` answers 0 only when connections are accepted, and 1 as long as a server recovers.
-        assert!(server.startup.is_none() && server.liveness.is_none(), "a probe that can fail while it recovers ends it");
+        assert!(
+            server.startup.is_none() && server.liveness.is_none(),
+            "a probe that can fail while it recovers ends it"
+        );
         assert!(matches!(server.readiness, Some(Ask::Exec(command)) if command[0] == "pg_isready"));
     }
 
     #[test]
     fn shared_memory_is_as_large_as_the_limit() {
         let size = |spec: &Database| {
-            let shm = of(spec).volumes.into_iter().find(|volume| volume.name == "shm").and_then(|volume| volume.empty_dir);
+            let shm =
+                of(spec).volumes.into_iter().find(|volume| volume.name == "shm").and_then(|volume| volume.empty_dir);
             shm.map(|dir| (dir.medium.unwrap_or_default(), dir.size_limit.unwrap_or_default().0)).unwrap_or_default()
         };
         assert_eq!(size(&Database::default()), ("Memory".into(), SHARED_MEMORY.into()));
-        let spec: Database = serde_json::from_value(serde_json::json!({ "resources": { "limits": { "memory": "3Gi" } } })).unwrap_or_default();
+        let spec: Database =
+            serde_json::from_value(serde_json::json!({ "resources": { "limits": { "memory": "3Gi" } } }))
+                .unwrap_or_default();
         assert_eq!(size(&spec), ("Memory".into(), "3Gi".into()));
     }
 }

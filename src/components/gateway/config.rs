@@ -92,15 +92,24 @@ fn public(virtual_hosts: Value, default_host: &str, trusted_hops: i32) -> Value 
     });
     if trusted_hops == 0 {
         let direct = json!({ "key": "x-forwarded-for", "value": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%" });
-        manager["route_config"]["request_headers_to_add"] = json!([{ "header": direct, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" }]);
+        manager["route_config"]["request_headers_to_add"] =
+            json!([{ "header": direct, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" }]);
         manager["route_config"]["request_headers_to_remove"] = json!(CLAIMS);
     }
     manager
 }
 
 /// What a client could claim about itself and its way here. Envoy writes X-Forwarded-Proto by itself.
-const CLAIMS: [&str; 8] =
-    ["forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme", "x-forwarded-server", "x-forwarded-ssl", "x-real-ip"];
+const CLAIMS: [&str; 8] = [
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-real-ip",
+];
 
 /// One line for each request, without what stands behind `?`: people put tokens there.
 fn access_log() -> Value {
@@ -121,12 +130,20 @@ fn access_log() -> Value {
         "upstream": "%UPSTREAM_HOST%",
         "requestId": "%REQ(X-REQUEST-ID)%",
     });
-    extension("envoy.access_loggers.stdout", "access_loggers.stream.v3.StdoutAccessLog", json!({ "log_format": { "json_format": line } }))
+    extension(
+        "envoy.access_loggers.stdout",
+        "access_loggers.stream.v3.StdoutAccessLog",
+        json!({ "log_format": { "json_format": line } }),
+    )
 }
 
 /// What every route sends again, to another pod if there is one: only what the service cannot have seen.
 fn retries() -> Value {
-    let predicate = extension("envoy.retry_host_predicates.previous_hosts", "retry.host.previous_hosts.v3.PreviousHostsPredicate", json!({}));
+    let predicate = extension(
+        "envoy.retry_host_predicates.previous_hosts",
+        "retry.host.previous_hosts.v3.PreviousHostsPredicate",
+        json!({}),
+    );
     json!({
         "retry_on": "connect-failure,refused-stream,reset-before-request",
         "num_retries": 3,
@@ -147,8 +164,13 @@ fn repetition() -> Value {
     } });
     let skip = extension("skip", "filters.common.matcher.action.v3.SkipFilter", json!({}));
     let matcher = json!({ "matcher_list": { "matchers": [{ "predicate": { "not_matcher": safe }, "on_match": { "action": skip } }] } });
-    let inner = extension("envoy.filters.http.header_mutation", "filters.http.header_mutation.v3.HeaderMutation", mutations);
-    extension("repetition", "common.matching.v3.ExtensionWithMatcher", json!({ "extension_config": inner, "xds_matcher": matcher }))
+    let inner =
+        extension("envoy.filters.http.header_mutation", "filters.http.header_mutation.v3.HeaderMutation", mutations);
+    extension(
+        "repetition",
+        "common.matching.v3.ExtensionWithMatcher",
+        json!({ "extension_config": inner, "xds_matcher": matcher }),
+    )
 }
 
 /// The listener for the kubelet and for Prometheus: two paths of the administration interface and nothing else of it.
@@ -160,7 +182,8 @@ fn readiness() -> Value {
 /// The pods of one service. A pod that refuses or resets connections is left out for a while; half of them at most, for a bad pod is better than none.
 /// Idle connections end before the server ends them: Node waits 5 seconds, others longer.
 fn cluster(service: &str) -> Value {
-    let limits = json!({ "max_connections": 16384, "max_pending_requests": 16384, "max_requests": 16384, "max_retries": 64 });
+    let limits =
+        json!({ "max_connections": 16384, "max_pending_requests": 16384, "max_requests": 16384, "max_retries": 64 });
     let protocol = json!({
         "@type": format!("{EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions"),
         "common_http_protocol_options": { "idle_timeout": "4s" },

@@ -18,8 +18,13 @@ use crate::kit::{
 pub fn container(scope: &Scope<'_>, files: &BTreeMap<String, String>) -> Container {
     let [plan, config] = [PLAN_FILE, CONFIG_FILE].map(|name| files.get(name).map(String::as_str).unwrap_or_default());
     let digest = agents::configuration_digest(plan, config);
-    let mounts = vec![pod::mount("endpoints", ENDPOINTS_FOLDER, false), pod::mount("token", access::TOKEN_FOLDER, true), pod::mount("plan", PLAN_FOLDER, true)];
-    let mut container = pod::sidecar(agent(scope, "discover", &["agent", "discover", "--configuration", &digest], mounts));
+    let mounts = vec![
+        pod::mount("endpoints", ENDPOINTS_FOLDER, false),
+        pod::mount("token", access::TOKEN_FOLDER, true),
+        pod::mount("plan", PLAN_FOLDER, true),
+    ];
+    let mut container =
+        pod::sidecar(agent(scope, "discover", &["agent", "discover", "--configuration", &digest], mounts));
     let ready = Ask::Http { path: "/readyz".into(), port: AGENT_PORT };
     container.startup_probe = Some(ready.probe(1, 120));
     container.liveness_probe = Some(Ask::Http { path: "/livez".into(), port: AGENT_PORT }.probe(10, 6));

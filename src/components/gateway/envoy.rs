@@ -47,7 +47,17 @@ impl Engine<Gateway> for Envoy {
             image: spec.runtime.image.clone(),
             default_image: images::ENVOY.into(),
             command: vec!["envoy".into()],
-            args: ["--config-path", BOOTSTRAP, "--disable-hot-restart", "--drain-time-s", &drain.to_string(), "--log-level", "warn"].map(Into::into).into(),
+            args: [
+                "--config-path",
+                BOOTSTRAP,
+                "--disable-hot-restart",
+                "--drain-time-s",
+                &drain.to_string(),
+                "--log-level",
+                "warn",
+            ]
+            .map(Into::into)
+            .into(),
             user: USER,
             replicas: spec.replicas.unwrap_or(if scope.highly_available { 2 } else { 1 }),
             ports: vec![Port { exposed: Some(80), protocol: Some("http"), ..Port::new("http", config::HTTP_PORT) }],
@@ -87,7 +97,11 @@ fn ready() -> Ask {
 
 /// All that the pods are told: Envoy's configuration, and the plan of its agent.
 pub fn files(spec: &Gateway, wiring: &Wiring, host: &str, drain_path: String) -> BTreeMap<String, String> {
-    let cluster = |route: &RouteEdge| DiscoverCluster { name: route.service.clone(), service: route.backend.clone(), port_name: route.port_name.clone() };
+    let cluster = |route: &RouteEdge| DiscoverCluster {
+        name: route.service.clone(),
+        service: route.backend.clone(),
+        port_name: route.port_name.clone(),
+    };
     let mut clusters: Vec<DiscoverCluster> = wiring.routes.iter().map(cluster).collect();
     clusters.dedup();
     let drain = drain_seconds(wiring);
@@ -110,7 +124,8 @@ fn shutdown(drain: i64) -> Shutdown {
 
 /// How long a pod that ends waits for open requests.
 fn drain_seconds(wiring: &Wiring) -> i64 {
-    let allowed = |route: &RouteEdge| if route.timeout_seconds == 0 { LONGEST_DRAIN } else { route.timeout_seconds.into() };
+    let allowed =
+        |route: &RouteEdge| if route.timeout_seconds == 0 { LONGEST_DRAIN } else { route.timeout_seconds.into() };
     (NEWS + wiring.routes.iter().map(allowed).max().unwrap_or_default()).min(LONGEST_DRAIN)
 }
 

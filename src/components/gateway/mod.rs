@@ -43,14 +43,21 @@ const LARGEST: usize = 1_048_576;
 pub fn too_large(spec: &Gateway, wiring: &Wiring) -> Option<Problem> {
     let groups = routes::groups(spec, &wiring.routes);
     let least = routes::least_bytes(&groups);
-    let bytes = if least > LARGEST { least } else { envoy::files(spec, wiring, "", String::new()).values().map(String::len).sum() };
+    let bytes = if least > LARGEST {
+        least
+    } else {
+        envoy::files(spec, wiring, "", String::new()).values().map(String::len).sum()
+    };
     let advice = match groups.len() {
         ..=1 => "write shorter ones in `path` and `rewrite`".to_owned(),
         lists => {
-            format!("its hosts have {lists} different lists of routes; leave `hosts` out of routes, or write the same ones in all, so that they share one list")
+            format!(
+                "its hosts have {lists} different lists of routes; leave `hosts` out of routes, or write the same ones in all, so that they share one list"
+            )
         }
     };
-    let message = format!("the gateway's configuration would have {bytes} bytes, and {LARGEST} can be stored: {advice}");
+    let message =
+        format!("the gateway's configuration would have {bytes} bytes, and {LARGEST} can be stored: {advice}");
     (bytes > LARGEST).then(|| Problem::new("spec.gateway", "GatewayTooLarge", message))
 }
 

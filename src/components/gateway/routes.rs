@@ -74,7 +74,8 @@ pub fn least_bytes(groups: &[Group<'_>]) -> usize {
 pub fn virtual_hosts(groups: &[Group<'_>], routes: &[RouteEdge], retries: &Value) -> Value {
     let refused = json!({ "match": { "safe_regex": { "regex": DOT_SEGMENTS } }, "direct_response": { "status": 400 } });
     let host = |group: &Group<'_>| {
-        let list: Vec<Value> = [refused.clone()].into_iter().chain(group.routes.iter().map(|index| route(&routes[*index]))).collect();
+        let list: Vec<Value> =
+            [refused.clone()].into_iter().chain(group.routes.iter().map(|index| route(&routes[*index]))).collect();
         json!({ "name": group.hosts[0], "domains": group.hosts, "retry_policy": retries, "routes": list })
     };
     groups.iter().map(host).collect()
@@ -104,7 +105,8 @@ fn route(edge: &RouteEdge) -> Value {
             (false, false, false) => {
                 // The route has matched the prefix already, so its length says enough.
                 let regex = format!("^.{{{}}}/?", edge.path.len());
-                action["regex_rewrite"] = json!({ "pattern": { "regex": regex }, "substitution": format!("{}/", bare.replace('\\', r"\\")) });
+                action["regex_rewrite"] =
+                    json!({ "pattern": { "regex": regex }, "substitution": format!("{}/", bare.replace('\\', r"\\")) });
             }
         }
     }
@@ -127,7 +129,9 @@ mod tests {
     fn tables(hosts: &[&str], routes: &[RouteEdge]) -> Vec<(Vec<String>, Vec<String>)> {
         let spec = Gateway { hosts: hosts.iter().map(|host| (*host).into()).collect(), ..Default::default() };
         let told = |index: &usize| format!("{} {}", routes[*index].path, routes[*index].service);
-        let table = |group: &Group<'_>| (group.hosts.iter().map(|host| (*host).to_owned()).collect(), group.routes.iter().map(told).collect());
+        let table = |group: &Group<'_>| {
+            (group.hosts.iter().map(|host| (*host).to_owned()).collect(), group.routes.iter().map(told).collect())
+        };
         groups(&spec, routes).iter().map(table).collect()
     }
 
@@ -147,12 +151,22 @@ mod tests {
 
     #[test]
     fn a_rewrite_leaves_one_slash() {
-        let rewritten = |path: &str, rewrite: &str| route(&RouteEdge { rewrite: Some(rewrite.into()), ..edge(path) })["route"].clone();
-        for (path, rewrite, prefix) in [("/a", "/x", "/x"), ("/a/", "/x", "/x/"), ("/a/", "/x/", "/x/"), ("/", "/x", "/x/"), ("/a/", "/", "/"), ("/", "/", "/")]
-        {
+        let rewritten = |path: &str, rewrite: &str| {
+            route(&RouteEdge { rewrite: Some(rewrite.into()), ..edge(path) })["route"].clone()
+        };
+        for (path, rewrite, prefix) in [
+            ("/a", "/x", "/x"),
+            ("/a/", "/x", "/x/"),
+            ("/a/", "/x/", "/x/"),
+            ("/", "/x", "/x/"),
+            ("/a/", "/", "/"),
+            ("/", "/", "/"),
+        ] {
             assert_eq!(rewritten(path, rewrite)["prefix_rewrite"], prefix, "{path} {rewrite}");
         }
-        for (path, rewrite, regex, substitution) in [("/a.b/c", "/", "^.{6}/?", "/"), ("/a", r"/x\1/", "^.{2}/?", r"/x\\1/")] {
+        for (path, rewrite, regex, substitution) in
+            [("/a.b/c", "/", "^.{6}/?", "/"), ("/a", r"/x\1/", "^.{2}/?", r"/x\\1/")]
+        {
             let wanted = json!({ "pattern": { "regex": regex }, "substitution": substitution });
             assert_eq!(rewritten(path, rewrite)["regex_rewrite"], wanted, "{path} {rewrite}");
         }
@@ -162,7 +176,8 @@ mod tests {
 
     #[test]
     fn silence_ends_no_stream_earlier_than_its_route() {
-        let idle = |timeout_seconds| route(&RouteEdge { timeout_seconds, ..edge("/") })["route"]["idle_timeout"].clone();
+        let idle =
+            |timeout_seconds| route(&RouteEdge { timeout_seconds, ..edge("/") })["route"]["idle_timeout"].clone();
         assert_eq!([idle(0), idle(30), idle(300), idle(301)], [json!("0s"), Value::Null, Value::Null, json!("301s")]);
     }
 
@@ -170,8 +185,10 @@ mod tests {
     fn the_most_specific_route_comes_first_in_every_host() {
         let health = RouteEdge { exact: true, ..edge("/health") };
         let routes = [edge("/"), edge("/api/orders"), on("web", "/api", &["a.example"]), health];
-        let expected =
-            [row(&["*"], &["/health web", "/api/orders web", "/ web"]), row(&["a.example"], &["/health web", "/api/orders web", "/api web", "/ web"])];
+        let expected = [
+            row(&["*"], &["/health web", "/api/orders web", "/ web"]),
+            row(&["a.example"], &["/health web", "/api/orders web", "/api web", "/ web"]),
+        ];
         assert_eq!(tables(&[], &routes), expected);
     }
 
@@ -197,6 +214,10 @@ mod tests {
             row(&["x.b.example.com"], &["/ own", "/ near", "/ wide"]),
         ];
         assert_eq!(tables(&hosts, &routes), expected);
-        assert_eq!(tables(&[], &[edge("/"), on("own", "/", &["a.example"])])[1], row(&["a.example"], &["/ own", "/ web"]), "a host is more than any host");
+        assert_eq!(
+            tables(&[], &[edge("/"), on("own", "/", &["a.example"])])[1],
+            row(&["a.example"], &["/ own", "/ web"]),
+            "a host is more than any host"
+        );
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, ConfigMapProjection, ConfigMapVolumeSource, EnvFromSource, EnvVar, EnvVarSource, KeyToPath,
-    ProjectedVolumeSource, SecretEnvSource, SecretKeySelector, SecretProjection, SecretVolumeSource, Volume, VolumeProjection,
+    ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, ConfigMapProjection, ConfigMapVolumeSource, EnvFromSource,
+    EnvVar, EnvVarSource, KeyToPath, ProjectedVolumeSource, SecretEnvSource, SecretKeySelector, SecretProjection,
+    SecretVolumeSource, Volume, VolumeProjection,
 };
 
 use super::{DEFAULT_USER, PortProtocol, Probe, Protocol, Service, ServiceWiring, Source, Variable, part};
@@ -28,7 +29,8 @@ pub const MAIN_PORT: &str = "main";
 /// Adds a service's objects.
 pub fn build(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mut Objects) {
     let health = spec.health.clone().unwrap_or_default();
-    let ask = |path: Option<&String>| path.zip(spec.main_port()).map(|(path, port)| Ask::Http { path: path.clone(), port });
+    let ask =
+        |path: Option<&String>| path.zip(spec.main_port()).map(|(path, port)| Ask::Http { path: path.clone(), port });
     let readiness = match health.probe {
         Some(Probe::None) => None,
         _ => ask(health.readiness_path.as_ref()).or(spec.called_port().map(|port| Ask::Tcp { port })),
@@ -68,9 +70,14 @@ pub fn build(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mu
 }
 
 fn ports(spec: &Service) -> Vec<Port> {
-    let main = spec.main_port().map(|number| Port { protocol: (spec.protocol() == Protocol::HTTP).then_some("http"), ..Port::new(MAIN_PORT, number) });
-    let further =
-        spec.ports.iter().map(|p| Port { protocol: (p.protocol.unwrap_or_default() == PortProtocol::HTTP).then_some("http"), ..Port::new(&p.name, p.port) });
+    let main = spec.main_port().map(|number| Port {
+        protocol: (spec.protocol() == Protocol::HTTP).then_some("http"),
+        ..Port::new(MAIN_PORT, number)
+    });
+    let further = spec.ports.iter().map(|p| Port {
+        protocol: (p.protocol.unwrap_or_default() == PortProtocol::HTTP).then_some("http"),
+        ..Port::new(&p.name, p.port)
+    });
     main.into_iter().chain(further).collect()
 }
 
@@ -95,8 +102,16 @@ fn annotations(spec: &Service, wiring: &ServiceWiring) -> BTreeMap<String, Strin
 
 fn variable(from: &Variable) -> EnvVar {
     let source = from.value_from.as_ref().map(|v| EnvVarSource {
-        secret_key_ref: v.secret_key_ref.as_ref().map(|r| SecretKeySelector { name: r.name.clone(), key: r.key.clone(), ..Default::default() }),
-        config_map_key_ref: v.config_map_key_ref.as_ref().map(|r| ConfigMapKeySelector { name: r.name.clone(), key: r.key.clone(), ..Default::default() }),
+        secret_key_ref: v.secret_key_ref.as_ref().map(|r| SecretKeySelector {
+            name: r.name.clone(),
+            key: r.key.clone(),
+            ..Default::default()
+        }),
+        config_map_key_ref: v.config_map_key_ref.as_ref().map(|r| ConfigMapKeySelector {
+            name: r.name.clone(),
+            key: r.key.clone(),
+            ..Default::default()
+        }),
         ..Default::default()
     });
     EnvVar { name: from.name.clone(), value: from.value.clone(), value_from: source }
@@ -105,7 +120,10 @@ fn variable(from: &Variable) -> EnvVar {
 fn env_from(from: &Source) -> EnvFromSource {
     EnvFromSource {
         secret_ref: from.secret_ref.as_ref().map(|r| SecretEnvSource { name: r.name.clone(), ..Default::default() }),
-        config_map_ref: from.config_map_ref.as_ref().map(|r| ConfigMapEnvSource { name: r.name.clone(), ..Default::default() }),
+        config_map_ref: from
+            .config_map_ref
+            .as_ref()
+            .map(|r| ConfigMapEnvSource { name: r.name.clone(), ..Default::default() }),
         ..Default::default()
     }
 }
@@ -113,11 +131,18 @@ fn env_from(from: &Source) -> EnvFromSource {
 fn config_files(spec: &Service) -> (Vec<Volume>, Vec<k8s_openapi::api::core::v1::VolumeMount>) {
     let volume = |from: &Source| Volume {
         name: format!("files-{}", from.name),
-        secret: from.secret_ref.as_ref().map(|r| SecretVolumeSource { secret_name: Some(r.name.clone()), ..Default::default() }),
-        config_map: from.config_map_ref.as_ref().map(|r| ConfigMapVolumeSource { name: r.name.clone(), ..Default::default() }),
+        secret: from
+            .secret_ref
+            .as_ref()
+            .map(|r| SecretVolumeSource { secret_name: Some(r.name.clone()), ..Default::default() }),
+        config_map: from
+            .config_map_ref
+            .as_ref()
+            .map(|r| ConfigMapVolumeSource { name: r.name.clone(), ..Default::default() }),
         ..Default::default()
     };
-    let mount = |from: &Source| pod::mount(&format!("files-{}", from.name), &format!("/etc/microapp/{}", from.name), true);
+    let mount =
+        |from: &Source| pod::mount(&format!("files-{}", from.name), &format!("/etc/microapp/{}", from.name), true);
     (spec.config_files.iter().map(volume).collect(), spec.config_files.iter().map(mount).collect())
 }
 
@@ -132,15 +157,34 @@ fn binding_files(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out:
     let digest = &digest::of(&content);
     let key = |binding: &Binding, file: &str| format!("{digest}.{}.{file}", binding.name);
     let item = |key: String, path: String| KeyToPath { key, path, ..Default::default() };
-    let data: BTreeMap<String, String> = wiring.bindings.iter().flat_map(|b| b.files().into_iter().map(move |(file, text)| (key(b, file), text))).collect();
-    let items = wiring.bindings.iter().flat_map(|b| b.files().into_keys().map(move |file| item(key(b, file), format!("{}/{file}", b.name)))).collect();
-    let mut sources =
-        vec![VolumeProjection { config_map: Some(ConfigMapProjection { name: name.clone(), items: Some(items), ..Default::default() }), ..Default::default() }];
+    let data: BTreeMap<String, String> = wiring
+        .bindings
+        .iter()
+        .flat_map(|b| b.files().into_iter().map(move |(file, text)| (key(b, file), text)))
+        .collect();
+    let items = wiring
+        .bindings
+        .iter()
+        .flat_map(|b| b.files().into_keys().map(move |file| item(key(b, file), format!("{}/{file}", b.name))))
+        .collect();
+    let mut sources = vec![VolumeProjection {
+        config_map: Some(ConfigMapProjection { name: name.clone(), items: Some(items), ..Default::default() }),
+        ..Default::default()
+    }];
     for (binding, secret) in wiring.bindings.iter().filter_map(|b| Some((b, b.secret.as_ref()?))) {
         let items = [USERNAME, PASSWORD].map(|file| item(file.into(), format!("{}/{file}", binding.name))).into();
-        sources
-            .push(VolumeProjection { secret: Some(SecretProjection { name: secret.clone(), items: Some(items), ..Default::default() }), ..Default::default() });
+        sources.push(VolumeProjection {
+            secret: Some(SecretProjection { name: secret.clone(), items: Some(items), ..Default::default() }),
+            ..Default::default()
+        });
     }
-    out.push(&part(&spec.name), &ConfigMap { metadata: scope.meta(name, &part(&spec.name)), data: Some(data), ..Default::default() });
-    Some(Volume { name: "bindings".into(), projected: Some(ProjectedVolumeSource { sources: Some(sources), default_mode: Some(0o440) }), ..Default::default() })
+    out.push(
+        &part(&spec.name),
+        &ConfigMap { metadata: scope.meta(name, &part(&spec.name)), data: Some(data), ..Default::default() },
+    );
+    Some(Volume {
+        name: "bindings".into(),
+        projected: Some(ProjectedVolumeSource { sources: Some(sources), default_mode: Some(0o440) }),
+        ..Default::default()
+    })
 }

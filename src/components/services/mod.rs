@@ -36,8 +36,17 @@ pub struct Rotation {
 
 /// The Secrets that a service names.
 pub fn secrets(service: &Service) -> BTreeSet<SecretUse> {
-    let keys = service.env.iter().filter_map(|v| v.value_from.as_ref()?.secret_key_ref.as_ref()).map(|r| (&r.name, Some(r.key.clone())));
-    let whole = service.env_from.iter().chain(&service.config_files).filter_map(|source| source.secret_ref.as_ref()).map(|r| (&r.name, None));
+    let keys = service
+        .env
+        .iter()
+        .filter_map(|v| v.value_from.as_ref()?.secret_key_ref.as_ref())
+        .map(|r| (&r.name, Some(r.key.clone())));
+    let whole = service
+        .env_from
+        .iter()
+        .chain(&service.config_files)
+        .filter_map(|source| source.secret_ref.as_ref())
+        .map(|r| (&r.name, None));
     keys.chain(whole).map(|(secret, key)| SecretUse { secret: secret.clone(), key }).collect()
 }
 

@@ -72,10 +72,20 @@ impl Catalog {
         let mut roles: BTreeMap<String, Role> = rows
             .map(|row| {
                 let mut member_of: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-                for (group, by) in row.get::<_, Vec<String>>("member_of").into_iter().zip(row.get::<_, Vec<String>>("made_by")) {
+                for (group, by) in
+                    row.get::<_, Vec<String>>("member_of").into_iter().zip(row.get::<_, Vec<String>>("made_by"))
+                {
                     member_of.entry(group).or_default().insert(by);
                 }
-                (row.get("name"), Role { ours: row.get("ours"), can_log_in: row.get("can_log_in"), member_of, acts_as: BTreeMap::new() })
+                (
+                    row.get("name"),
+                    Role {
+                        ours: row.get("ours"),
+                        can_log_in: row.get("can_log_in"),
+                        member_of,
+                        acts_as: BTreeMap::new(),
+                    },
+                )
             })
             .collect();
         for row in within(admin.query(ACTING, &[])).await? {
@@ -83,12 +93,26 @@ impl Catalog {
                 role.acts_as.insert(row.get("database"), row.get("acts_as"));
             }
         }
-        let databases = within(admin.query(DATABASES, &[&mark, &databases, &reader("")])).await?.into_iter().map(|row| {
-            let settings = row.get::<_, Vec<String>>("settings");
-            let settings = settings.iter().filter_map(|it| it.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect();
-            let (open_to_all, readers_enter) = (row.get("open_to_all"), row.get("readers_enter"));
-            (row.get("name"), Database { marked: row.get("marked"), owner: row.get("owner"), open_to_all, readers_enter, settings })
-        });
+        let databases =
+            within(admin.query(DATABASES, &[&mark, &databases, &reader("")])).await?.into_iter().map(|row| {
+                let settings = row.get::<_, Vec<String>>("settings");
+                let settings = settings
+                    .iter()
+                    .filter_map(|it| it.split_once('='))
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect();
+                let (open_to_all, readers_enter) = (row.get("open_to_all"), row.get("readers_enter"));
+                (
+                    row.get("name"),
+                    Database {
+                        marked: row.get("marked"),
+                        owner: row.get("owner"),
+                        open_to_all,
+                        readers_enter,
+                        settings,
+                    },
+                )
+            });
         let databases = databases.collect();
         let server = within(admin.query_one(SERVER, &[])).await?;
         Ok(Self { roles, databases, open: server.get("open"), version: server.get("version") })

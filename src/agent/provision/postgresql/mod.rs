@@ -52,7 +52,9 @@ fn failure(error: &tokio_postgres::Error) -> Failure {
     match refusal.code() {
         &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => Failure::LoginRefused(said),
         // Classes of SQLSTATE: no connection, no resources, shutting down or starting up.
-        code if ["08", "53", "57"].iter().any(|class| code.code().starts_with(class)) => Failure::ServerUnreachable(said),
+        code if ["08", "53", "57"].iter().any(|class| code.code().starts_with(class)) => {
+            Failure::ServerUnreachable(said)
+        }
         _ => Failure::AccessMissing(said),
     }
 }

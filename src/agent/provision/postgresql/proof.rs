@@ -44,27 +44,44 @@ pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
 
 /// The proof of a login before it is tried.
 pub fn unproved(server: &PostgreSQL, login: &DatabaseLogin) -> Proof {
-    Proof { service: login.service.clone(), component: server.component.clone(), secret: login.secret.clone(), ..Default::default() }
+    Proof {
+        service: login.service.clone(),
+        component: server.component.clone(),
+        secret: login.secret.clone(),
+        ..Default::default()
+    }
 }
 
 /// Who the server says it is, if it has exactly the access that the plan gives it.
 async fn log_in(server: &PostgreSQL, login: &DatabaseLogin, logins: &Path) -> Result<String, Failure> {
     let client = session::as_service(server, &Login::read(logins, &login.secret).await?, &login.database).await?;
     let rights = within(client.query_one(RIGHTS, &[])).await?;
-    let (identity, acting, major): (String, String, String) = (rights.get("identity"), rights.get("acting"), rights.get("major"));
+    let (identity, acting, major): (String, String, String) =
+        (rights.get("identity"), rights.get("acting"), rights.get("major"));
     if !server.version.is_empty() && server.version != major {
         let wanted = &server.version;
-        return Err(Failure::WrongVersion(format!("the server is PostgreSQL {major} and not {wanted}: its image and `version` contradict each other")));
+        return Err(Failure::WrongVersion(format!(
+            "the server is PostgreSQL {major} and not {wanted}: its image and `version` contradict each other"
+        )));
     }
     if login.read_only {
         if rights.get("may_write") {
-            return Err(Failure::AccessTooWide(format!("{identity} may only read database {}, but can write there", login.database)));
+            return Err(Failure::AccessTooWide(format!(
+                "{identity} may only read database {}, but can write there",
+                login.database
+            )));
         }
         if !rights.get::<_, bool>("reads_all") {
-            return Err(Failure::AccessMissing(format!("{identity} cannot read all tables of database {}", login.database)));
+            return Err(Failure::AccessMissing(format!(
+                "{identity} cannot read all tables of database {}",
+                login.database
+            )));
         }
     } else if acting != access_role(login) || rights.get("public_closed") {
-        return Err(Failure::AccessMissing(format!("{identity} cannot write to database {} as its owner", login.database)));
+        return Err(Failure::AccessMissing(format!(
+            "{identity} cannot write to database {} as its owner",
+            login.database
+        )));
     }
     Ok(identity)
 }

@@ -16,8 +16,11 @@ use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof};
 
 /// Makes what is missing. One binding's obstacle never stops the others; a server that does not let us in is an obstacle for all.
 pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Proof]) -> Vec<Obstacle> {
-    let obstacle =
-        |login: &DatabaseLogin, failure: &Failure| Obstacle { service: login.service.clone(), component: server.component.clone(), failure: failure.clone() };
+    let obstacle = |login: &DatabaseLogin, failure: &Failure| Obstacle {
+        service: login.service.clone(),
+        component: server.component.clone(),
+        failure: failure.clone(),
+    };
     let (repair, catalog) = match enter(server, mark, logins).await {
         Ok(entered) => entered,
         Err(failure) => return server.logins.iter().map(|login| obstacle(login, &failure)).collect(),
@@ -30,7 +33,9 @@ pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Pr
         }
     }
     for login in &server.logins {
-        let refused = proofs.iter().any(|it| it.service == login.service && it.component == server.component && it.reason == "LoginRefused");
+        let refused = proofs
+            .iter()
+            .any(|it| it.service == login.service && it.component == server.component && it.reason == "LoginRefused");
         let ended = match unusable.get(&login.database) {
             Some(failure) => Err(failure.clone()),
             None => repair.login(login, logins, refused, catalog.roles.get(&login.username)).await,
@@ -66,15 +71,18 @@ impl Repair<'_> {
     /// First of all ends what should not be: logins that nobody wants, and everybody's way into the server's own databases. What cannot be ended is an
     /// obstacle of its own, and in nobody's way.
     async fn close(&self, catalog: &Catalog) -> Vec<Obstacle> {
-        let obstacle = |what: &str, failure| Obstacle { service: what.into(), component: self.server.component.clone(), failure };
+        let obstacle =
+            |what: &str, failure| Obstacle { service: what.into(), component: self.server.component.clone(), failure };
         let mut obstacles = Vec::new();
         for database in &catalog.open {
             let closing = [format!("REVOKE ALL ON DATABASE {} FROM PUBLIC", name(database))];
-            obstacles.extend(self.execute(&self.admin, &closing).await.err().map(|failure| obstacle(database, failure)));
+            obstacles
+                .extend(self.execute(&self.admin, &closing).await.err().map(|failure| obstacle(database, failure)));
         }
         let wanted = wanted(self.server);
         for (name, role) in catalog.roles.iter().filter(|(name, role)| role.ours && !wanted.contains(name)) {
-            obstacles.extend(self.change(name, &closing(name, role)).await.err().map(|failure| obstacle(name, failure)));
+            obstacles
+                .extend(self.change(name, &closing(name, role)).await.err().map(|failure| obstacle(name, failure)));
         }
         obstacles
     }
@@ -88,15 +96,27 @@ impl Repair<'_> {
         }
         for group in &groups {
             match catalog.roles.get(group) {
-                None => self.execute(&self.admin, &[format!("CREATE ROLE {}", name(group)), self.marking(group)]).await?,
+                None => {
+                    self.execute(&self.admin, &[format!("CREATE ROLE {}", name(group)), self.marking(group)]).await?
+                }
                 Some(role) if !role.ours => return Err(not_ours("role", group)),
                 Some(_) => {}
             }
         }
-        let new = Database { marked: false, owner: groups[0].clone(), open_to_all: true, readers_enter: false, settings: Settings::new() };
+        let new = Database {
+            marked: false,
+            owner: groups[0].clone(),
+            open_to_all: true,
+            readers_enter: false,
+            settings: Settings::new(),
+        };
         if existing.is_none() {
             // Of the template that nobody can be in: a session in the other one would be in the way.
-            self.execute(&self.admin, &[format!("CREATE DATABASE {} OWNER {} TEMPLATE template0", name(database), name(&groups[0]))]).await?;
+            self.execute(
+                &self.admin,
+                &[format!("CREATE DATABASE {} OWNER {} TEMPLATE template0", name(database), name(&groups[0]))],
+            )
+            .await?;
             info!(component = self.server.component, database, "created");
         }
         self.execute(&self.admin, &closing_to_others(database, existing.unwrap_or(&new), &self.mark)).await?;
@@ -107,14 +127,25 @@ impl Repair<'_> {
         for login in &found.astray {
             // It waits for tables that are in use; until then they can be used as before.
             match self.execute(&admin, &[format!("REASSIGN OWNED BY {} TO {}", name(login), name(&groups[0]))]).await {
-                Ok(()) => info!(component = self.server.component, database, login, "what the login made is the owner's now"),
-                Err(failure) => warn!(component = self.server.component, database, login, "what the login made stays its own for now: {failure}"),
+                Ok(()) => {
+                    info!(component = self.server.component, database, login, "what the login made is the owner's now")
+                }
+                Err(failure) => warn!(
+                    component = self.server.component,
+                    database, login, "what the login made stays its own for now: {failure}"
+                ),
             }
         }
         Ok(())
     }
 
-    async fn login(&self, login: &DatabaseLogin, logins: &Path, refused: bool, role: Option<&Role>) -> Result<(), Failure> {
+    async fn login(
+        &self,
+        login: &DatabaseLogin,
+        logins: &Path,
+        refused: bool,
+        role: Option<&Role>,
+    ) -> Result<(), Failure> {
         let mut statements = Vec::new();
         match role {
             Some(role) if !role.ours => return Err(not_ours("role", &login.username)),
@@ -132,7 +163,11 @@ impl Repair<'_> {
         let access = access(login, role);
         let moved = !access.is_empty() && role.is_some();
         statements.extend(access);
-        if moved { self.change(&login.username, &statements).await } else { self.execute(&self.admin, &statements).await }
+        if moved {
+            self.change(&login.username, &statements).await
+        } else {
+            self.execute(&self.admin, &statements).await
+        }
     }
 
     fn marking(&self, role: &str) -> String {
@@ -158,7 +193,9 @@ impl Repair<'_> {
 }
 
 fn not_ours(kind: &str, what: &str) -> Failure {
-    Failure::NotOurs(format!("{kind} {what} is in the server already, made by somebody else; rename it there, or use another name here"))
+    Failure::NotOurs(format!(
+        "{kind} {what} is in the server already, made by somebody else; rename it there, or use another name here"
+    ))
 }
 
 /// What takes every access from a login that is not wanted any more. What it made stays.
@@ -180,7 +217,12 @@ fn access(login: &DatabaseLogin, role: Option<&Role>) -> Vec<String> {
         statements.push(format!("GRANT {} TO {}", name(&through), name(&login.username)));
     }
     if !login.read_only && role.is_none_or(|role| role.acts_as.get(&login.database) != Some(&through)) {
-        statements.push(format!("ALTER ROLE {} IN DATABASE {} SET role TO {}", name(&login.username), name(&login.database), text(&through)));
+        statements.push(format!(
+            "ALTER ROLE {} IN DATABASE {} SET role TO {}",
+            name(&login.username),
+            name(&login.database),
+            text(&through)
+        ));
     }
     statements
 }
@@ -194,7 +236,11 @@ fn leaving<'a>(login: &'a str, role: &'a Role, kept: Option<&'a str>) -> impl It
     left.flat_map(move |(group, by)| by.iter().map(move |by| one(group, by)))
 }
 
-fn resetting<'a>(login: &'a str, role: &'a Role, kept: Option<(&'a str, &'a str)>) -> impl Iterator<Item = String> + 'a {
+fn resetting<'a>(
+    login: &'a str,
+    role: &'a Role,
+    kept: Option<(&'a str, &'a str)>,
+) -> impl Iterator<Item = String> + 'a {
     let reset = role.acts_as.iter().filter(move |(database, group)| Some((database.as_str(), group.as_str())) != kept);
     reset.map(move |(database, _)| format!("ALTER ROLE {} IN DATABASE {} RESET role", name(login), name(database)))
 }

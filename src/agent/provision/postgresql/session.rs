@@ -52,8 +52,17 @@ pub async fn as_administrator(server: &PostgreSQL, login: &Login) -> Result<Clie
 }
 
 /// A session of the administrator in a database that belongs to services. `there` is what their owner has set, as the administrator would have it.
-pub async fn inside(server: &PostgreSQL, login: &Login, database: &str, version: i32, there: Settings) -> Result<Client, Failure> {
-    let known = SINCE.iter().filter(|(since, ..)| version >= *since).map(|(_, name, value)| (name.to_string(), value.to_string()));
+pub async fn inside(
+    server: &PostgreSQL,
+    login: &Login,
+    database: &str,
+    version: i32,
+    there: Settings,
+) -> Result<Client, Failure> {
+    let known = SINCE
+        .iter()
+        .filter(|(since, ..)| version >= *since)
+        .map(|(_, name, value)| (name.to_string(), value.to_string()));
     // What we say ourselves outranks what the server says of its defaults.
     let all = there.into_iter().chain(known).chain(administrator()).collect();
     connect(server, login, database, &all).await
@@ -63,7 +72,10 @@ pub async fn inside(server: &PostgreSQL, login: &Login, database: &str, version:
 pub async fn ended(server: &PostgreSQL, logins: &Path) -> Result<(), Failure> {
     let login = Login::read(logins, &server.admin_secret).await?;
     let (_client, connection) = within(config(server, &login, MAINTENANCE, &administrator()).connect(NoTls)).await?;
-    connection.await.inspect_err(|error| tracing::debug!(error = whole(error), "the server has ended the session")).ok();
+    connection
+        .await
+        .inspect_err(|error| tracing::debug!(error = whole(error), "the server has ended the session"))
+        .ok();
     Ok(())
 }
 
@@ -78,7 +90,9 @@ fn settings(all: &[(&str, &str)]) -> Settings {
 async fn connect(server: &PostgreSQL, login: &Login, database: &str, settings: &Settings) -> Result<Client, Failure> {
     let (client, connection) = within(config(server, login, database, settings).connect(NoTls)).await?;
     // It ends with the client; what it fails with, the client's next request says.
-    tokio::spawn(async move { connection.await.inspect_err(|error| tracing::debug!(error = whole(error), "a session ended")) });
+    tokio::spawn(async move {
+        connection.await.inspect_err(|error| tracing::debug!(error = whole(error), "a session ended"))
+    });
     Ok(client)
 }
 
