@@ -87,7 +87,7 @@ fn observed(app: &MicroserviceApp) -> Observed {
 }
 
 fn build(app: &MicroserviceApp, observed: &Observed, settings: &Settings) -> Vec<Object> {
-    App::resolve(app, observed, settings).unwrap_or_else(|problems| panic!("{problems:?}")).build()
+    App::resolve(app, settings).unwrap_or_else(|problems| panic!("{problems:?}")).desired(observed).objects
 }
 
 fn cases() -> Vec<Case> {

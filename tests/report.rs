@@ -4,7 +4,7 @@
 use microapp::app::{App, Applied, MicroserviceApp, Settings, Status, events::events, report};
 use microapp::kit::agents::{Proof, Report, SecretDigests};
 use microapp::kit::digest;
-use microapp::kit::objects::Id;
+use microapp::kit::objects::{Id, Object};
 use microapp::kit::observed::{Anchor, Claim, Facts, Observed, Record, Service, Workload};
 use microapp::kit::problem::Problem;
 use serde_json::{Value, json};
@@ -47,15 +47,23 @@ fn observed() -> Observed {
 }
 
 fn status(app: &MicroserviceApp, observed: &Observed) -> Status {
+    report_on(app, observed, &Applied::default())
+}
+
+fn report_on(app: &MicroserviceApp, observed: &Observed, applied: &Applied) -> Status {
     let settings = Settings::default();
-    let app = App::resolve(app, observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}"));
-    report::report(&app, &Applied::default(), &settings)
+    let app = App::resolve(app, &settings).unwrap_or_else(|problems| panic!("{problems:?}"));
+    report::report(&app, &app.desired(observed), applied, observed)
+}
+
+fn objects(app: &MicroserviceApp, observed: &Observed) -> Vec<Object> {
+    let settings = Settings::default();
+    App::resolve(app, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).desired(observed).objects
 }
 
 /// The provisioner's report on the plan that stands, with one proof.
 fn told(app: &MicroserviceApp, observed: &mut Observed, proof: Proof) {
-    let settings = Settings::default();
-    let objects = App::resolve(app, observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+    let objects = objects(app, observed);
     let plan =
         objects.iter().find(|o| o.id().to_string() == "ConfigMap/shop-provisioner").unwrap().body["data"]["plan.json"]
             .clone();
@@ -144,9 +152,7 @@ fn what_a_forged_report_calls_a_digest_is_not_kept() {
         let digests = [("stripe/apiKey".to_owned(), digest.to_owned())].into();
         observed.report.as_mut().unwrap().secrets =
             Some(SecretDigests { key: "k".into(), digests, ..Default::default() });
-        let settings = Settings::default();
-        let objects =
-            App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+        let objects = objects(&app, &observed);
         let orders = objects.into_iter().find(|o| o.id().to_string() == "Deployment/shop--orders").unwrap();
         orders.body["metadata"]["annotations"]["microapp.dev/secrets"].as_str().unwrap().to_owned()
     };
@@ -158,8 +164,7 @@ fn what_a_forged_report_calls_a_digest_is_not_kept() {
 /// Every workload is there and serves, and so does the address of a load balancer if there is one.
 fn serving(app: &MicroserviceApp) -> Observed {
     let mut observed = observed();
-    let objects =
-        App::resolve(app, &observed, &Settings::default()).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+    let objects = objects(app, &observed);
     for object in objects.iter().filter(|o| ["Deployment", "StatefulSet"].contains(&o.kind.kind)) {
         put(&mut observed, object.kind.kind, &object.name, Facts::Workload(whole()));
     }
@@ -185,14 +190,10 @@ fn ready(status: &Status) -> (&str, &str, &str) {
 fn a_paused_application_with_anything_to_do_is_not_ready() {
     let mut app = without_database();
     app.spec.reconciliation = Some(microapp::app::Reconciliation::Paused);
-    let (observed, settings) = (serving(&app), Settings::default());
+    let observed = serving(&app);
     let told = |pending: &[(&'static str, &str)]| {
         let pending = pending.iter().map(|(kind, name)| Id { kind, name: (*name).into() }).collect();
-        let status = report::report(
-            &App::resolve(&app, &observed, &settings).ok().unwrap(),
-            &Applied { pending, ..Default::default() },
-            &settings,
-        );
+        let status = report_on(&app, &observed, &Applied { pending, ..Default::default() });
         let (status, reason, message) = ready(&status);
         format!("{status} {reason} {message}")
     };
@@ -205,7 +206,7 @@ fn a_paused_application_with_anything_to_do_is_not_ready() {
     ] {
         let told = told(&[(kind, name)]);
         assert!(
-            told.starts_with("False Paused") && told.contains(&format!("{kind}/{name} is not as wished")),
+            told.starts_with("False Paused") && told.contains(&format!("{kind}/{name} is not applied yet")),
             "{told}"
         );
     }
@@ -278,7 +279,7 @@ fn a_dependency_of_which_no_pod_is_wanted_is_there() {
     };
     let services = json!([
         service("a", json!({ "replicas": 0 })),
-        service("b", json!({ "calls": [{ "service": "a", "start": "After" }] }))
+        service("b", json!({ "calls": [{ "service": "a", "waitFor": "Ready" }] }))
     ]);
     let app = application(|app| app["spec"] = json!({ "services": services }));
     let mut observed = Observed::default();
@@ -339,8 +340,7 @@ fn logins(made: &[&str], reason: &str, secret: &str) -> Vec<String> {
     observed.now = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(9);
     observed.secrets = made.iter().map(|name| ((*name).to_owned(), jiff::Timestamp::UNIX_EPOCH)).collect();
     told(&app, &mut observed, Proof { reason: reason.into(), secret: secret.into(), ..Default::default() });
-    let settings = Settings::default();
-    let objects = App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+    let objects = objects(&app, &observed);
     objects.into_iter().filter(|o| o.name.contains("-login-")).map(|o| o.name).collect()
 }
 
@@ -372,10 +372,11 @@ fn said(database: Value, anchor: Option<Anchor>, claim: Option<Claim>) -> (Vec<&
         .into_iter()
         .for_each(|claim| put(&mut observed, "PersistentVolumeClaim", "data-shop-database-0", Facts::Claim(claim)));
     let settings = Settings::default();
-    let app = App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let app = App::resolve(&app, &settings).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let desired = app.desired(&observed);
     (
-        app.blocked.iter().map(|(_, problem)| problem.reason).collect(),
-        app.hints.iter().map(|problem| problem.reason).collect(),
+        desired.obstacles.iter().map(|(_, problem)| problem.reason).collect(),
+        desired.hints.iter().map(|problem| problem.reason).collect(),
     )
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::status::Entry;
-use crate::kit::objects::Id;
+use crate::kit::{objects::Id, part::PartName};
 
 /// The outcome of one pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,23 +13,23 @@ pub struct Applied {
     /// How many were written. What became of them shows in what is observed.
     pub written: usize,
     /// Objects that somebody else owns: name and who.
-    pub conflicts: Vec<Refusal>,
+    pub conflicts: Vec<ObjectNote>,
     /// Objects that the API server refused, and what it said.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<ObjectNote>,
     /// Volumes that the API server does not let grow: they stay as they are, and all else goes on.
-    pub unresized: Vec<Refusal>,
+    pub unresized: Vec<ObjectNote>,
     /// Secrets that are gone although the volume that they open is there.
     pub lost: Vec<Lost>,
     /// Objects that others keep changing back: left alone for a while.
-    pub contested: Vec<Refusal>,
+    pub contested: Vec<ObjectNote>,
     /// Repairs of this pass: object and what had been done to it.
-    pub repaired: Vec<Refusal>,
-    /// Deployments whose pods begin anew because a Secret changed.
-    pub rolled: Vec<Refusal>,
+    pub repaired: Vec<ObjectNote>,
+    /// Workloads whose pods restart because a Secret changed.
+    pub restarted: Vec<ObjectNote>,
     /// What is known to be there as we made it.
     pub inventory: Vec<Entry>,
     /// Objects that could not be written for no fault of theirs, and how many times in a row.
-    pub failing: Vec<(Refusal, u32)>,
+    pub failing: Vec<(ObjectNote, u32)>,
     /// Reading or deleting failed, so that more may be wrong than is known.
     pub failed: Option<String>,
 }
@@ -39,7 +39,7 @@ const PATIENCE: u32 = 3;
 
 impl Applied {
     /// Objects that could not be written again and again.
-    pub fn stuck(&self) -> impl Iterator<Item = &Refusal> {
+    pub fn stuck(&self) -> impl Iterator<Item = &ObjectNote> {
         self.failing.iter().filter(|(_, times)| *times >= PATIENCE).map(|(refusal, _)| refusal)
     }
 
@@ -55,16 +55,16 @@ impl Applied {
 
 /// An object, the part that it belongs to, and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ObjectNote {
     pub id: Id,
-    pub part: String,
+    pub part: PartName,
     pub message: String,
 }
 
 /// A Secret without which a volume cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    pub part: String,
+    pub part: PartName,
     pub secret: String,
-    pub claim: String,
+    pub claims: Vec<String>,
 }

@@ -1,8 +1,8 @@
 //! What happened, told once: the difference between two reports.
 
-use super::{report::DATA_WARNING, status::Status};
+use super::{DATA_WARNING, status::Status};
 use crate::app::Applied;
-use crate::components::services;
+use crate::kit::part::PartName;
 
 /// One event on the resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,10 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
         let name = format!("{} -> {}", binding.service, binding.name);
         let message = format!("{name}: {}", binding.message.as_deref().unwrap_or(&binding.reason));
         // A service that exists was let go by a proof. Before that nothing breaks: the server is only starting.
-        let released = before.parts.iter().any(|p| p.name == services::part(&binding.service) && p.replicas.is_some());
+        let released = before
+            .parts
+            .iter()
+            .any(|p| p.name == PartName::service(&*binding.service).to_string() && p.replicas.is_some());
         match (earlier.map(|b| b.proved.as_str()), binding.proved.as_str()) {
             (Some("False"), "True") if released => tell(false, "BindingRepaired", message),
             (earlier, "True") if earlier != Some("True") && !released => tell(false, "BindingProved", message),
@@ -81,7 +84,7 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
     for repair in &applied.repaired {
         tell(false, "DriftCorrected", format!("{}: {}", repair.id, repair.message));
     }
-    for rolled in &applied.rolled {
+    for rolled in &applied.restarted {
         tell(false, "SecretChanged", rolled.message.clone());
     }
     for kept in after.retained.iter().filter(|kept| before.retained.iter().all(|b| b.anchor != kept.anchor)) {

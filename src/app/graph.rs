@@ -1,86 +1,61 @@
-//! Who is connected to whom: the one source of variables, grants, start order and picture.
+//! Who depends on whom: the one source of variables, grants, start order, status and pictures.
 
-use super::spec::MicroserviceAppSpec;
-use crate::components::{
-    Component, Wiring,
-    database::{Database, DatabaseEdge},
-    gateway::{Gateway, RouteEdge},
-    services::{self, Access, Call, Route, Service, Use, UsedComponent},
+use super::{spec::MicroserviceAppSpec, waiting};
+use crate::components::{Component, Dependency, Purpose, Request, Route, services};
+use crate::kit::{
+    part::{PartName, Role},
+    scope::Scope,
 };
 
-/// One connection.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Edge<'a> {
-    /// Parts, as in status.
-    pub from: String,
-    pub to: String,
-    pub purpose: Purpose<'a>,
-}
-
-/// What a connection is for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Purpose<'a> {
-    Route(&'a Service, &'a Route),
-    Use(&'a Service, &'a Use),
-    Call(&'a Service, &'a Call),
-}
-
-/// Every connection of an application, in the order of the resource.
-pub fn edges(spec: &MicroserviceAppSpec) -> Vec<Edge<'_>> {
-    spec.services.iter().flat_map(edges_of).collect()
-}
-
-fn edges_of(service: &Service) -> impl Iterator<Item = Edge<'_>> {
-    let part = services::part(&service.name);
-    let routes = service.routes.iter().map({
-        let to = part.clone();
-        move |route| Edge { from: Gateway::ROLE.into(), to: to.clone(), purpose: Purpose::Route(service, route) }
-    });
-    let uses = service.uses.iter().map({
-        let from = part.clone();
-        move |used| Edge { from: from.clone(), to: role(used.component).into(), purpose: Purpose::Use(service, used) }
-    });
-    let calls = service.calls.iter().map(move |call| Edge {
-        from: part.clone(),
-        to: services::part(&call.service),
-        purpose: Purpose::Call(service, call),
-    });
-    routes.chain(uses).chain(calls)
-}
-
-/// The component that `uses` names.
-pub fn role(component: UsedComponent) -> &'static str {
-    match component {
-        UsedComponent::Database => Database::ROLE,
+/// Every dependency of an application, in the order of the resource: routes, uses and calls of each service, then what
+/// components use. Credentials are named by what `scope` observed.
+pub fn dependencies(spec: &MicroserviceAppSpec, scope: &Scope<'_>) -> Vec<Dependency> {
+    let parts = spec.parts();
+    let entry = parts.iter().find(|part| part.is_entry()).map(|part| part.name());
+    let services = spec.services.iter().enumerate();
+    let mut all: Vec<Dependency> = services.flat_map(|(s, service)| of_service(s, service, entry.as_ref())).collect();
+    for part in &parts {
+        let role = part.name().role().map(Role::name).unwrap_or_default();
+        all.extend(part.uses().into_iter().map(|request| use_of(part.name(), format!("spec.{role}"), request)));
     }
+    for dependency in &mut all {
+        dependency.credential = waiting::credential(&parts, scope, dependency);
+    }
+    all
 }
 
-/// The same edges in the words of the components. `backend` names a service's Kubernetes Service, `login` says which version of its login is current.
-pub fn wiring(spec: &MicroserviceAppSpec, backend: impl Fn(&str) -> String, login: impl Fn(&str) -> u32) -> Wiring {
-    let mut wiring = Wiring::default();
-    for edge in edges(spec) {
-        match edge.purpose {
-            Purpose::Route(service, route) => wiring.routes.push(RouteEdge {
-                service: service.name.clone(),
-                backend: backend(&service.name),
-                port_name: services::MAIN_PORT.into(),
-                hosts: route.hosts.clone(),
-                path: route.path.clone(),
-                exact: route.r#match == Some(services::PathMatch::Exact),
-                rewrite: route.rewrite.clone(),
-                timeout_seconds: route.timeout_seconds.unwrap_or(30),
-            }),
-            Purpose::Use(service, used) => match used.component {
-                UsedComponent::Database => wiring.databases.push(DatabaseEdge {
-                    service: service.name.clone(),
-                    // SQL names know no dash; an underscore cannot occur in a service's name, so no two meet.
-                    database: used.database_name.as_ref().unwrap_or(&service.name).replace('-', "_"),
-                    read_only: used.access == Some(Access::ReadOnly),
-                    login: login(&service.name),
-                }),
-            },
-            Purpose::Call(..) => {}
-        }
-    }
-    wiring
+fn of_service(index: usize, service: &services::Service, entry: Option<&PartName>) -> Vec<Dependency> {
+    let path = |list: &str, i: usize| format!("spec.services[{index}].{list}[{i}]");
+    let new = |user: PartName, target: PartName, path: String, purpose: Purpose| Dependency {
+        user,
+        target,
+        path,
+        purpose,
+        credential: None,
+    };
+    let routes = service.routes.iter().enumerate().filter_map(|(r, route)| {
+        let purpose = Purpose::Route(Route {
+            hosts: route.hosts.clone(),
+            path: route.path.clone(),
+            exact: route.r#match == Some(services::PathMatch::Exact),
+            rewrite: route.rewrite.clone(),
+            timeout_seconds: route.timeout(),
+        });
+        Some(new(entry?.clone(), service.name(), path("routes", r), purpose))
+    });
+    let uses = service.uses.iter().enumerate().map(|(u, used)| {
+        let read_only = used.access == Some(services::Access::ReadOnly);
+        let request = Request { role: used.component.role(), resource: used.database_name.clone(), read_only };
+        use_of(service.name(), path("uses", u), request)
+    });
+    let calls = service.calls.iter().enumerate().map(|(c, call)| {
+        let purpose = Purpose::Call { waits: call.wait_for == Some(services::WaitFor::Ready) };
+        new(service.name(), PartName::service(&*call.service), path("calls", c), purpose)
+    });
+    routes.chain(uses).chain(calls).collect()
+}
+
+fn use_of(user: PartName, path: String, request: Request) -> Dependency {
+    let target = PartName::component(request.role);
+    Dependency { user, target, path, purpose: Purpose::Use(request), credential: None }
 }

@@ -1,23 +1,29 @@
-//! The wish, and whether it is sound: the whole application, and no cluster.
+//! The specification and whether it is sound, the desired state, the report: the whole application, and no cluster.
 
 pub mod applied;
+mod binding_status;
 pub mod bounds;
+mod conditions;
 pub mod crd;
+pub mod desired;
 pub mod events;
-pub mod gates;
 pub mod graph;
-pub mod names;
-pub mod part;
+mod names;
+mod part_status;
 mod paths;
 pub mod problems;
 pub mod report;
 pub mod resolve;
-pub mod rotation;
 pub mod schema;
+mod secret_changes;
 pub mod spec;
 pub mod status;
+mod verdict;
+mod waiting;
 
 pub use applied::Applied;
-pub use resolve::{App, Settings};
+pub use conditions::DATA_WARNING;
+pub use desired::Desired;
+pub use resolve::{App, Settings, unobserved};
 pub use spec::*;
 pub use status::Status;

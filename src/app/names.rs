@@ -2,39 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use super::{App, MicroserviceApp, Settings};
-use crate::components::services::Service;
-use crate::kit::{binding::Binding, observed::Observed, problem::Problem};
+use crate::components::{Part, Purpose, Wiring};
+use crate::kit::{binding::Binding, part::PartName, problem::Problem, scope::Scope};
 
-/// Two bindings of one service that give a variable or a file of the same name. The second one is at fault.
-pub fn conflicts(resource: &MicroserviceApp) -> Vec<Problem> {
-    let (observed, settings) = (Observed::default(), Settings::default());
-    let app = App::sketch(resource, &observed, &settings);
-    resource.spec.services.iter().enumerate().flat_map(|(index, service)| conflicts_of(&app, index, service)).collect()
+/// Two bindings of one part that give a variable or a file of the same name. The second one is at fault.
+pub fn conflicts(parts: &[&dyn Part], scope: &Scope<'_>, wiring: &Wiring) -> Vec<Problem> {
+    parts.iter().flat_map(|part| conflicts_of(parts, scope, wiring, &part.name())).collect()
 }
 
-fn conflicts_of(app: &App<'_>, index: usize, service: &Service) -> Vec<Problem> {
+fn conflicts_of(parts: &[&dyn Part], scope: &Scope<'_>, wiring: &Wiring, user: &PartName) -> Vec<Problem> {
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     let mut problems = vec![];
-    for binding in app.components_used(service) {
-        owners.extend(names(&binding).map(|name| (name, format!("the component '{}'", binding.name))));
-    }
-    for (c, call) in service.calls.iter().enumerate() {
-        let Some(binding) = app.peer(&call.service) else { continue };
-        if let Some((name, owner)) =
-            names(&binding).find_map(|name| owners.get(&name).cloned().map(|owner| (name, owner)))
-        {
+    for dependency in wiring.of(user).filter(|it| !matches!(it.purpose, Purpose::Route(_))) {
+        let target = parts.iter().find(|part| part.name() == dependency.target);
+        let Some(binding) = target.and_then(|target| target.binding(scope, dependency)) else { continue };
+        let (other, user) = (dependency.target.short(), user.short());
+        let taken = names(&binding).find_map(|name| owners.get(&name).cloned().map(|owner| (name, owner)));
+        if let Some((name, owner)) = taken {
             let message = format!(
-                "calling '{}' gives '{}' the name {name}, which {owner} gives it, too; rename the service '{}'",
-                call.service, service.name, call.service
+                "calling '{other}' gives '{user}' the name {name}, which {owner} gives it, too; rename the service '{other}'"
             );
-            problems.push(Problem::new(
-                format!("spec.services[{index}].calls[{c}].service"),
-                "VariableConflict",
-                message,
-            ));
+            problems.push(Problem::new(format!("{}.service", dependency.path), "VariableConflict", message));
         }
-        owners.extend(names(&binding).map(|name| (name, format!("the call of '{}'", call.service))));
+        let owner =
+            if dependency.is_use() { format!("the component '{other}'") } else { format!("the call of '{other}'") };
+        owners.extend(names(&binding).map(|name| (name, owner.clone())));
     }
     problems
 }
@@ -50,6 +42,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::app::{MicroserviceApp, unobserved};
 
     fn found(callers: &str, called: &[&str]) -> Vec<(String, &'static str)> {
         let calls: Vec<_> = called.iter().map(|name| json!({ "service": name })).collect();
@@ -58,7 +51,8 @@ mod tests {
         services.extend(called.iter().map(|name| json!({ "name": name, "image": "x:1" })));
         let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop" }, "spec": { "services": services, "database": {} } });
         let app: MicroserviceApp = serde_json::from_value(app).unwrap_or_default();
-        conflicts(&app).into_iter().map(|p| (p.path, p.reason)).collect()
+        let (scope, wiring) = unobserved(&app);
+        conflicts(&app.spec.parts(), &scope, &wiring).into_iter().map(|p| (p.path, p.reason)).collect()
     }
 
     #[test]

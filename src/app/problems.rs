@@ -1,125 +1,42 @@
-//! Mistakes that only a comparison of all with all can show, which is too dear for the API server's rules.
+//! Checks across parts that would exceed the cost budget of the API server's rules.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
-use super::{MicroserviceApp, MicroserviceAppSpec, graph, names};
-use crate::components::{
-    Component, gateway,
-    services::{PathMatch, Service, Start},
-};
-use crate::kit::{images, problem::Problem};
+use super::{MicroserviceApp, names, unobserved};
+use crate::components::{Dependency, Part, Purpose, Wiring};
+use crate::kit::{images, part::PartName, problem::Problem};
 
 /// All of them, in the order of the specification.
 pub fn problems(app: &MicroserviceApp) -> Vec<Problem> {
-    let spec = &app.spec;
-    [
-        unknown_hosts(spec),
-        route_conflicts(spec),
-        start_cycles(&spec.services),
-        database_name_conflicts(&spec.services),
-        reserved_names(spec),
-        versions(spec),
-        names::conflicts(app),
-        gateway_too_large(app),
-    ]
-    .concat()
+    let (scope, wiring) = unobserved(app);
+    let parts = app.spec.parts();
+    let mut all: Vec<Problem> = parts.iter().flat_map(|part| part.mistakes(&scope, &wiring)).collect();
+    all.extend(start_cycles(&parts, &wiring));
+    all.extend(name_conflicts(&parts, &wiring));
+    all.extend(reserved_names(&parts, &wiring));
+    all.extend(versions(&parts));
+    all.extend(names::conflicts(&parts, &scope, &wiring));
+    all
 }
 
-/// Found by rendering it: what is too large could not be stored.
-fn gateway_too_large(app: &MicroserviceApp) -> Vec<Problem> {
-    let name = app.metadata.name.as_deref().unwrap_or_default();
-    let wiring = || graph::wiring(&app.spec, |service| format!("{name}--{service}"), |_| 1);
-    app.spec.gateway.iter().filter_map(|spec| gateway::too_large(spec, &wiring())).collect()
-}
-
-/// Every service with its index, which paths need.
-fn indexed(services: &[Service]) -> impl Iterator<Item = (usize, &Service)> {
-    services.iter().enumerate()
-}
-
-/// A gateway that answers to certain hosts never sees a request for another one.
-fn unknown_hosts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
-    let Some(gateway) = spec.gateway.as_ref().filter(|g| !g.hosts.is_empty()) else { return vec![] };
-    let known: std::collections::BTreeSet<&str> = gateway.hosts.iter().map(String::as_str).collect();
-    let mut problems = vec![];
-    for (s, service) in indexed(&spec.services) {
-        for (r, route) in service.routes.iter().enumerate() {
-            for (h, host) in route.hosts.iter().enumerate().filter(|(_, host)| !known.contains(host.as_str())) {
-                let path = format!("spec.services[{s}].routes[{r}].hosts[{h}]");
-                problems.push(Problem::new(
-                    path,
-                    "UnknownHost",
-                    format!("'{host}' must be one of `gateway.hosts`; add it there, or remove it here"),
-                ));
-            }
-        }
-    }
-    problems
-}
-
-/// Two services may not ask for the same requests; a prefix with a slash at its end is the one without it. A route without hosts answers to all hosts of the gateway, so one conflict would be found once for
-/// each host; the first is enough.
-fn route_conflicts(spec: &MicroserviceAppSpec) -> Vec<Problem> {
-    let all: Vec<String> = spec
-        .gateway
-        .as_ref()
-        .map(|g| g.hosts.clone())
-        .filter(|hosts| !hosts.is_empty())
-        .unwrap_or_else(|| vec!["*".to_owned()]);
-    let mut owners: BTreeMap<(&str, PathMatch, &str), &Service> = BTreeMap::new();
-    let mut problems = vec![];
-    for (s, service) in indexed(&spec.services) {
-        for (r, route) in service.routes.iter().enumerate() {
-            let hosts = if route.hosts.is_empty() { &all } else { &route.hosts };
-            let path = if route.r#match == Some(PathMatch::Exact) {
-                &route.path
-            } else {
-                route.path.strip_suffix('/').unwrap_or(&route.path)
-            };
-            let mut other = None;
-            for host in hosts {
-                match owners.entry((host, route.r#match.unwrap_or_default(), path)) {
-                    Entry::Occupied(owner) => other = other.or(Some(*owner.get())).filter(|o| o.name != service.name),
-                    Entry::Vacant(free) => drop(free.insert(service)),
-                }
-            }
-            if let Some(other) = other {
-                let path = format!("spec.services[{s}].routes[{r}].path");
-                let message = format!(
-                    "'{}' of '{}' is already routed to '{}'; change the `path`, the `match` or the `hosts` of one of them",
-                    route.path, service.name, other.name
-                );
-                problems.push(Problem::new(path, "RouteConflict", message));
-            }
-        }
-    }
-    problems
-}
-
-/// Services that wait for each other in a circle would wait for ever.
-fn start_cycles(services: &[Service]) -> Vec<Problem> {
-    let index: BTreeMap<&str, usize> = indexed(services).map(|(i, s)| (s.name.as_str(), i)).collect();
-    let after: Vec<Vec<usize>> = services
-        .iter()
-        .map(|s| {
-            s.calls
-                .iter()
-                .filter(|c| c.start == Some(Start::After))
-                .filter_map(|c| index.get(c.service.as_str()).copied())
-                .collect()
-        })
-        .collect();
-    let mut search = Search { after: &after, state: vec![State::New; services.len()], trail: vec![], circles: vec![] };
-    (0..services.len()).for_each(|s| search.visit(s));
-    let name = |i: &usize| services[*i].name.as_str();
+/// Parts that wait for each other in a circle would wait for ever.
+fn start_cycles(parts: &[&dyn Part], wiring: &Wiring) -> Vec<Problem> {
+    let names: Vec<PartName> = parts.iter().map(|part| part.name()).collect();
+    let index = |name: &PartName| names.iter().position(|known| known == name);
+    let waits = |it: &&Dependency| matches!(it.purpose, Purpose::Call { waits: true });
+    let after: Vec<Vec<usize>> =
+        names.iter().map(|user| wiring.of(user).filter(waits).filter_map(|it| index(&it.target)).collect()).collect();
+    let mut search = Search { after: &after, state: vec![State::New; names.len()], trail: vec![], circles: vec![] };
+    (0..names.len()).for_each(|part| search.visit(part));
     let told = |circle: Vec<usize>| {
-        let way: Vec<&str> = circle.iter().chain(circle.first()).map(name).collect();
+        let way: Vec<&str> = circle.iter().chain(circle.first()).map(|part| names[*part].short()).collect();
         let message = format!(
-            "these services wait for each other: {}; remove `start: After` from one of the calls",
+            "these services wait for each other: {}; remove `waitFor: Ready` from one of the calls",
             way.join(" -> ")
         );
-        Problem::new(format!("spec.services[{}].calls", circle[0]), "StartCycle", message)
+        let path = wiring.of(&names[circle[0]]).find(waits).map(|it| it.path.clone()).unwrap_or_default();
+        let list = path.rsplit_once('[').map_or(path.as_str(), |(list, _)| list);
+        Problem::new(list, "StartCycle", message)
     };
     search.circles.into_iter().map(told).collect()
 }
@@ -158,69 +75,58 @@ impl Search<'_> {
     }
 }
 
-/// Inside the server '-' becomes '_': two names that differ in nothing else would be one database, which nobody can have meant.
-fn database_name_conflicts(services: &[Service]) -> Vec<Problem> {
-    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+/// What a dependency uses inside its target, with the part that decides how it may be called there.
+fn resources<'a>(parts: &'a [&dyn Part], wiring: &'a Wiring) -> impl Iterator<Item = (&'a Dependency, &'a dyn Part)> {
+    let target = |it: &Dependency| parts.iter().find(|part| part.name() == it.target).copied();
+    wiring.dependencies.iter().filter(|it| it.is_use()).filter_map(move |it| Some((it, target(it)?)))
+}
+
+/// Two names that differ in nothing but what the server cannot write would be one, which nobody can have meant.
+fn name_conflicts(parts: &[&dyn Part], wiring: &Wiring) -> Vec<Problem> {
+    let mut known: BTreeMap<(PartName, String), String> = BTreeMap::new();
     let mut problems = vec![];
-    for (s, service) in indexed(services) {
-        for (u, r#use) in service.uses.iter().enumerate() {
-            let name = r#use.database_name.as_deref().unwrap_or(&service.name);
-            let first = *names.entry(name.replace('-', "_")).or_insert(name);
-            if first != name {
-                let path = format!("spec.services[{s}].uses[{u}].databaseName");
-                let message = format!(
-                    "'{name}' and '{first}' would be the same database: '-' becomes '_'; write it alike to share it, or differently"
-                );
-                problems.push(Problem::new(path, "DatabaseNameConflict", message));
-            }
-        }
+    for (dependency, target) in resources(parts, wiring) {
+        let (names, name) = (target.names(), dependency.resource());
+        let key = (target.name(), names.inside(&name));
+        let first = known.entry(key).or_insert_with(|| name.clone());
+        let Some(dash) = names.dash.filter(|_| *first != name) else { continue };
+        let message = format!(
+            "'{name}' and '{first}' would be the same {}: '-' becomes '{dash}'; write it alike to share it, or differently",
+            names.noun
+        );
+        let reason = "DatabaseNameConflict";
+        problems.push(Problem::new(format!("{}.{}", dependency.path, names.field), reason, message));
     }
     problems
 }
 
 /// What the server would refuse to make, or what is its administrator's.
-fn reserved_names(spec: &MicroserviceAppSpec) -> Vec<Problem> {
-    let Some(database) = &spec.database else { return vec![] };
-    let engine = database.engine();
-    let reserved = |name: &str| {
-        engine.reserved().iter().any(|r| r.strip_suffix('*').map_or(*r == name, |start| name.starts_with(start)))
-    };
+fn reserved_names(parts: &[&dyn Part], wiring: &Wiring) -> Vec<Problem> {
     let mut problems = vec![];
-    for (s, service) in indexed(&spec.services) {
-        for (u, used) in service.uses.iter().enumerate() {
-            let name = used.database_name.as_deref().unwrap_or(&service.name);
-            let (path, name, instead) = match () {
-                () if reserved(&service.name) => (
-                    format!("spec.services[{s}].name"),
-                    &*service.name,
-                    "a service logs in by its name; write another one",
-                ),
-                () if reserved(&name.replace('-', "_")) => {
-                    (format!("spec.services[{s}].uses[{u}].databaseName"), name, "write another one")
-                }
-                () => continue,
-            };
-            problems.push(Problem::new(
-                path,
-                "ReservedName",
-                format!("'{name}' is a name that {} keeps for itself; {instead}", engine.name()),
-            ));
-        }
+    for (dependency, target) in resources(parts, wiring) {
+        let (names, name, login) = (target.names(), dependency.resource(), dependency.login());
+        let (path, name, instead) = if names.is_reserved(&login) {
+            let service = dependency.path.split(".uses").next().unwrap_or_default();
+            (format!("{service}.name"), login, "a service logs in by its name; write another one")
+        } else if names.is_reserved(&names.inside(&name)) {
+            (format!("{}.{}", dependency.path, names.field), name, "write another one")
+        } else {
+            continue;
+        };
+        let message = format!("'{name}' is a name that {} keeps for itself; {instead}", target.engine());
+        problems.push(Problem::new(path, "ReservedName", message));
     }
     problems
 }
 
 /// Data is recorded with the version that is named; an image of another one would write what nobody can open later.
-fn versions(spec: &MicroserviceAppSpec) -> Vec<Problem> {
-    let Some(database) = &spec.database else { return vec![] };
-    let (Some(image), Some(version)) = (&database.runtime.image, database.version.as_ref().map(ToString::to_string))
-    else {
-        return vec![];
+fn versions(parts: &[&dyn Part]) -> Vec<Problem> {
+    let one = |part: &&dyn Part| {
+        let (stored, role) = (part.stored()?, part.name().role()?);
+        let (image, version) = (stored.image?, stored.version?);
+        let message = format!("'{image}' is not of `version` {version}; write the version that is in the image");
+        let problem = || Problem::new(format!("spec.{role}.image"), "VersionContradicted", message);
+        images::contradicts(image, &version).then(problem)
     };
-    let message = format!("'{image}' is not of `version` {version}; write the version that is in the image");
-    if images::contradicts(image, &version) {
-        vec![Problem::new("spec.database.image", "VersionContradicted", message)]
-    } else {
-        vec![]
-    }
+    parts.iter().filter_map(one).collect()
 }

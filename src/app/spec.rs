@@ -7,11 +7,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::Status;
-use crate::components::{database::Database, gateway::Gateway, registry::Registry, services::Service};
+use crate::components::{Component, Part, database::Database, gateway::Gateway, registry::Registry, services::Service};
 use crate::kit::fields::{NamedRef, Resources};
 use crate::kit::forms::{
     self, CONFINED, CONFINED_TEXT, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT, REGISTRY_TEXT,
 };
+use crate::kit::part::Role;
 
 /// A microservice application: your services and the components that they use, wired together and kept so.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -91,6 +92,20 @@ pub struct MicroserviceAppSpec {
     /// The database. `{}` means: with defaults. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Database>,
+}
+
+/// The roles of all components.
+pub const ROLES: [Role; 3] = [Gateway::ROLE, Registry::ROLE, Database::ROLE];
+
+impl MicroserviceAppSpec {
+    /// THE ONE LIST: every declared component, then every service, in the order of status.
+    pub fn parts(&self) -> Vec<&dyn Part> {
+        fn part<P: Part>(declared: &Option<P>) -> Option<&dyn Part> {
+            declared.as_ref().map(|it| it as &dyn Part)
+        }
+        let components = [part(&self.gateway), part(&self.registry), part(&self.database)];
+        components.into_iter().flatten().chain(self.services.iter().map(|it| it as &dyn Part)).collect()
+    }
 }
 
 /// The containers that the operator adds.

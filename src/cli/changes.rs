@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::app::{DataRetention, MicroserviceApp};
-use crate::components::services::Service;
-use crate::kit::fields::IntOrText;
-use crate::kit::problem::Problem;
+use crate::app::{DataRetention, MicroserviceApp, unobserved};
+use crate::components::Wiring;
+use crate::kit::{part::PartName, problem::Problem};
 
 /// All of it, in the order of the specification.
 pub fn changes(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
     let mut told = retention(old, new);
     told.extend(names(old, new));
-    told.extend(server(old, new));
+    told.extend(servers(old, new));
     told
 }
 
@@ -21,68 +20,83 @@ fn retention(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
     if goes(new) && !goes(old) { vec![Problem::new("spec.dataRetention", "DataWillGo", text)] } else { vec![] }
 }
 
-/// Each database that a service uses: where it is used, its name, and the service.
-fn used(services: &[Service]) -> impl Iterator<Item = (String, &str, &str)> {
-    services.iter().enumerate().flat_map(|(s, service)| {
-        service.uses.iter().enumerate().map(move |(u, used)| {
-            let path = format!(
-                "spec.services[{s}].uses[{u}]{}",
-                if used.database_name.is_some() { ".databaseName" } else { "" }
-            );
-            (path, used.database_name.as_deref().unwrap_or(&service.name), service.name.as_str())
-        })
-    })
+/// What is used inside a server: where it is said, its name, who uses it, the field and the noun for it.
+struct Used {
+    path: String,
+    name: String,
+    user: String,
+    field: &'static str,
+    noun: &'static str,
 }
 
-/// Databases go by their names: a service under another name begins with an empty one.
+/// All that has a name of its own inside a server.
+fn used(app: &MicroserviceApp, wiring: &Wiring) -> Vec<Used> {
+    let parts = app.spec.parts();
+    let uses = wiring.dependencies.iter().filter_map(|it| Some((it, it.request()?)));
+    let named = uses.filter_map(|(it, request)| {
+        let names = parts.iter().find(|part| part.name() == it.target)?.names();
+        let field = if request.resource.is_some() { format!(".{}", names.field) } else { String::new() };
+        let (path, name, user) = (format!("{}{field}", it.path), it.resource(), it.user.short().to_owned());
+        (!names.field.is_empty()).then_some(Used { path, name, user, field: names.field, noun: names.noun })
+    });
+    named.collect()
+}
+
+/// Data inside a server goes by its name: a service under another name begins with nothing.
 fn names(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
-    let before: Vec<_> = used(&old.spec.services).collect();
-    let after: BTreeSet<&str> = used(&new.spec.services).map(|(_, database, _)| database).collect();
+    let (before, after) = (used(old, &unobserved(old).1), used(new, &unobserved(new).1));
     let mut told = vec![];
-    for (path, database, service) in used(&new.spec.services) {
-        if before.iter().any(|(_, there, _)| *there == database) {
+    for Used { path, name, user, field, noun } in &after {
+        if before.iter().any(|there| there.name == *name) {
             continue;
         }
-        if let Some((_, left, _)) = before.iter().find(|(_, _, user)| *user == service) {
+        if let Some(Used { name: left, .. }) = before.iter().find(|there| there.user == *user) {
             let text = format!(
-                "'{service}' begins with the empty database '{database}'; its data stays in '{left}': write `databaseName: {left}` to keep it"
+                "'{user}' begins with the empty {noun} '{name}'; its data stays in '{left}': write `{field}: {left}` \
+                 to keep it"
             );
-            told.push(Problem::new(path, "DatabaseChanges", text));
+            told.push(Problem::new(path.as_str(), "DatabaseChanges", text));
         }
     }
-    let renamed: BTreeSet<&str> = new.spec.services.iter().map(|s| s.name.as_str()).collect();
-    for (_, database, service) in
-        before.iter().filter(|(_, database, service)| !after.contains(database) && !renamed.contains(service))
-    {
+    let still: BTreeSet<&str> = new.spec.services.iter().map(|s| s.name.as_str()).collect();
+    let unused = |it: &&Used| after.iter().all(|there| there.name != it.name) && !still.contains(it.user.as_str());
+    for Used { name, user, field, noun, .. } in before.iter().filter(unused) {
         let text = format!(
-            "nobody uses the database '{database}' of '{service}' any more; it is kept, and `databaseName: {database}` gives it to another service"
+            "nobody uses the {noun} '{name}' of '{user}' any more; it is kept, and `{field}: {name}` gives it to \
+             another service"
         );
         told.push(Problem::new("spec.services", "DatabaseUnused", text));
     }
     told
 }
 
-/// What the volume of a server cannot follow.
-fn server(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
-    let Some(before) = &old.spec.database else { return vec![] };
-    let Some(after) = &new.spec.database else {
-        let text = "the database ends; its data and passwords are kept until its anchor is deleted, and `database: {}` starts it again on them";
-        return vec![Problem::new("spec", "DatabaseEnds", text)];
-    };
+/// What the volumes of components cannot follow.
+fn servers(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
+    let after = new.spec.parts();
     let mut told = vec![];
-    let major = |version: &Option<IntOrText>| {
-        version.as_ref().map(|v| v.to_string().split('.').next().unwrap_or_default().to_owned())
-    };
-    if let Some((from, to)) = major(&before.version).zip(major(&after.version)).filter(|(from, to)| from != to) {
-        let text = format!(
-            "the data is of version {from}, which {to} does not open: nothing starts until `version` is {from} again"
-        );
-        told.push(Problem::new("spec.database.version", "DataOfAnotherVersion", text));
-    }
-    let (before, after) = (before.storage.clone().unwrap_or_default(), after.storage.clone().unwrap_or_default());
-    if before.class_name != after.class_name {
-        let text = "the volume stays in the StorageClass that it was made in";
-        told.push(Problem::new("spec.database.storage.className", "VolumeStays", text));
+    for before in old.spec.parts() {
+        let (Some(role), Some(was)) = (before.name().role(), before.stored()) else { continue };
+        let Some(is) = after.iter().find(|part| part.name() == PartName::component(role)).and_then(|it| it.stored())
+        else {
+            let text = format!(
+                "the {role} ends; its data and passwords are kept until its anchor is deleted, and `{role}: {{}}` \
+                 starts it again on them"
+            );
+            told.push(Problem::new("spec", "DatabaseEnds", text));
+            continue;
+        };
+        let major = |version: &Option<String>| version.as_ref().and_then(|v| v.split('.').next().map(str::to_owned));
+        if let Some((from, to)) = major(&was.version).zip(major(&is.version)).filter(|(from, to)| from != to) {
+            let text = format!(
+                "the data is of version {from}, which {to} does not open: nothing starts until `version` is {from} again"
+            );
+            told.push(Problem::new(format!("spec.{role}.version"), "DataOfAnotherVersion", text));
+        }
+        let class = |storage: Option<&crate::kit::fields::Storage>| storage.and_then(|it| it.class_name.clone());
+        if class(was.storage) != class(is.storage) {
+            let text = "the volume stays in the StorageClass that it was made in";
+            told.push(Problem::new(format!("spec.{role}.storage.className"), "VolumeStays", text));
+        }
     }
     told
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::input::Document;
 use super::{FINDINGS, OK, UNUSABLE, changes, hints, input};
 use crate::app::schema::Checker;
-use crate::app::{App, MicroserviceApp, Settings};
+use crate::app::{App, MicroserviceApp, ROLES, Settings};
 use crate::kit::{observed::Observed, problem::Problem};
 
 const API_VERSION: &str = "microapp.dev/v1alpha1";
@@ -171,7 +171,7 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
         change: old.is_some(),
         valid: errors.is_empty(),
         services: spec["services"].as_array().map_or(0, Vec::len),
-        components: hints::COMPONENTS.iter().filter(|c| spec[**c].is_object()).count(),
+        components: ROLES.iter().filter(|role| spec[role.name()].is_object()).count(),
         errors: place(errors),
         hints: place(noted),
     }
@@ -179,8 +179,8 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
 
 /// What the operator would refuse of an application that is not there yet.
 fn operator(app: &MicroserviceApp) -> Vec<Problem> {
-    match App::resolve(app, &Observed::default(), &Settings::default()) {
-        Ok(app) => app.blocked.into_iter().map(|(_, problem)| problem).collect(),
+    match App::resolve(app, &Settings::default()) {
+        Ok(app) => app.desired(&Observed::default()).obstacles.into_iter().map(|(_, problem)| problem).collect(),
         Err(problems) => problems,
     }
 }

@@ -1,7 +1,7 @@
 //! Variables that frameworks read as settings of their own, and that a service gets because it calls one of an unlucky name.
 
-use crate::app::MicroserviceApp;
-use crate::components::services;
+use crate::app::{MicroserviceApp, unobserved};
+use crate::components::{Dependency, Purpose};
 use crate::kit::problem::Problem;
 
 /// Variable, who reads it, and as what.
@@ -27,24 +27,26 @@ const READ: &[(&str, &str, &str)] = &[
 
 /// Calls that set such a variable, unless the service sets it itself.
 pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
-    let services = &app.spec.services;
+    let (scope, wiring) = unobserved(app);
+    let parts = app.spec.parts();
+    let is_call = |it: &&Dependency| matches!(it.purpose, Purpose::Call { .. });
     let mut hints = vec![];
-    for (s, service) in services.iter().enumerate() {
-        for (c, call) in service.calls.iter().enumerate() {
-            let Some(peer) = services.iter().find(|peer| peer.name == call.service) else { continue };
-            let Some(port) = peer.called_port() else { continue };
-            let given: Vec<String> =
-                services::binding(peer, String::new(), port).env().into_iter().map(|variable| variable.name).collect();
-            let theirs = |name: &str| service.env.iter().any(|variable| variable.name == name);
-            for (name, reader, meaning) in
-                READ.iter().filter(|(name, ..)| given.iter().any(|given| given == name) && !theirs(name))
-            {
-                let text = format!(
-                    "gives '{}' the variable {name}, which {reader} reads as {meaning}; set {name} in its `env`, or rename '{}'",
-                    service.name, peer.name
-                );
-                hints.push(Problem::new(format!("spec.services[{s}].calls[{c}].service"), "FrameworkVariable", text));
-            }
+    for call in wiring.dependencies.iter().filter(is_call) {
+        let peer = parts.iter().find(|part| part.name() == call.target);
+        let given: Vec<String> = peer
+            .and_then(|peer| peer.binding(&scope, call))
+            .map(|binding| binding.env().into_iter().map(|variable| variable.name).collect())
+            .unwrap_or_default();
+        let (user, peer) = (call.user.short(), call.target.short());
+        let own = app.spec.services.iter().filter(|service| service.name == user).flat_map(|service| &service.env);
+        let own: Vec<&str> = own.map(|variable| variable.name.as_str()).collect();
+        let read = READ.iter().filter(|(name, ..)| given.iter().any(|given| given == name) && !own.contains(name));
+        for (name, reader, meaning) in read {
+            let text = format!(
+                "gives '{user}' the variable {name}, which {reader} reads as {meaning}; set {name} in its `env`, or \
+                 rename '{peer}'"
+            );
+            hints.push(Problem::new(format!("{}.service", call.path), "FrameworkVariable", text));
         }
     }
     hints

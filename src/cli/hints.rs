@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::frameworks;
-use crate::app::{MicroserviceApp, schema::closest};
-use crate::components::services::{Protocol, Service};
-use crate::kit::{images, problem::Problem};
-
-/// The blocks of the specification that are components.
-pub const COMPONENTS: [&str; 3] = ["gateway", "registry", "database"];
+use crate::app::{MicroserviceApp, ROLES, schema::closest, unobserved};
+use crate::components::{
+    Dependency, Part, Purpose, Wiring,
+    services::{Protocol, Service},
+};
+use crate::kit::{images, part::PartName, problem::Problem};
 
 /// As many forgotten values as are told.
 const NULLS: usize = 100;
@@ -20,7 +20,11 @@ pub fn nulls(value: &Value, path: &mut String, hints: &mut Vec<Problem>) {
         _ if hints.len() >= NULLS => {}
         Value::Null => {
             let field = path.rsplit('.').next().unwrap_or(path);
-            let value = if COMPONENTS.contains(&field) { format!("`{field}: {{}}`") } else { "a value".to_owned() };
+            let value = if ROLES.iter().any(|role| role.name() == field) {
+                format!("`{field}: {{}}`")
+            } else {
+                "a value".to_owned()
+            };
             let remedy = format!("is null, which means absent; write {value}, or remove it");
             hints.push(Problem::new(path.as_str(), "Null", remedy));
         }
@@ -58,6 +62,10 @@ pub fn misread(surprises: Vec<(String, Value, String)>) -> Vec<Problem> {
 /// What the specification says and hardly means.
 pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
     let services = &app.spec.services;
+    let (_, wiring) = unobserved(app);
+    let called = |name: &PartName| {
+        wiring.dependencies.iter().any(|it| it.target == *name && matches!(it.purpose, Purpose::Call { .. }))
+    };
     let mut hints = frameworks::hints(app);
     for (index, service) in services.iter().enumerate() {
         let path = format!("spec.services[{index}]");
@@ -68,30 +76,34 @@ pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
             );
             hints.push(Problem::new(format!("{path}.image"), "FloatingImage", text));
         }
-        if service.protocol() != Protocol::None && service.routes.is_empty() && !called(services, &service.name) {
+        if service.protocol() != Protocol::None
+            && service.routes.is_empty()
+            && !called(&PartName::service(&*service.name))
+        {
             let text = format!(
                 "nothing routes to '{}' and nothing calls it; give it `routes`, or `protocol: None` if it is a worker",
                 service.name
             );
             hints.push(Problem::new(path.clone(), "Unreachable", text));
         }
-        for (call, wanted) in
-            service.calls.iter().enumerate().filter(|(_, c)| !services.iter().any(|s| s.name == c.service))
-        {
-            let name = &wanted.service;
-            let close = closest(name, services.iter().map(|s| s.name.as_str()))
-                .map(|c| format!("; did you mean '{c}'?"))
-                .unwrap_or_default();
-            hints.push(Problem::new(
-                format!("{path}.calls[{call}].service"),
-                "UnknownService",
-                format!("there is no service '{name}'{close}"),
-            ));
-        }
     }
+    hints.extend(unknown_services(services, &wiring));
     hints.extend(templates(services));
     hints.extend(unnamed_version(app));
     hints
+}
+
+/// Calls of services that there are not.
+fn unknown_services(services: &[Service], wiring: &Wiring) -> Vec<Problem> {
+    let names = || services.iter().map(|service| service.name.as_str());
+    let is_unknown = |it: &&Dependency| matches!(&it.target, PartName::Service(name) if names().all(|n| n != name));
+    let told = wiring.dependencies.iter().filter(is_unknown).map(|it| {
+        let name = it.target.short();
+        let close = closest(name, names()).map(|c| format!("; did you mean '{c}'?")).unwrap_or_default();
+        let text = format!("there is no service '{name}'{close}");
+        Problem::new(format!("{}.service", it.path), "UnknownService", text)
+    });
+    told.collect()
 }
 
 /// A segment such as `:id` is a template elsewhere; here it is what it is.
@@ -109,24 +121,17 @@ fn templates(services: &[Service]) -> Vec<Problem> {
 
 /// An image of one's own without a word on its version: data would be recorded as of the newest that we know.
 fn unnamed_version(app: &MicroserviceApp) -> Vec<Problem> {
-    let Some(database) = app.spec.database.as_ref().filter(|database| database.version.is_none()) else {
-        return vec![];
+    let one = |part: &&dyn Part| {
+        let (role, stored) = (part.name().role()?, part.stored().filter(|stored| stored.version.is_none())?);
+        let tag = images::version(stored.image?)?;
+        let major = tag.split(|c: char| !c.is_ascii_digit()).next().filter(|major| !major.is_empty())?;
+        let text = format!(
+            "the image seems to be of version {major}, which data is only recorded with if it is said; write \
+             `version: {major}`"
+        );
+        Some(Problem::new(format!("spec.{role}.image"), "VersionUnnamed", text))
     };
-    let said = database
-        .runtime
-        .image
-        .as_ref()
-        .and_then(|image| images::version(image))
-        .and_then(|tag| tag.split(|c: char| !c.is_ascii_digit()).next());
-    let Some(major) = said.filter(|major| !major.is_empty()) else { return vec![] };
-    let text = format!(
-        "the image seems to be of version {major}, which data is only recorded with if it is said; write `version: {major}`"
-    );
-    vec![Problem::new("spec.database.image", "VersionUnnamed", text)]
-}
-
-fn called(services: &[Service], name: &str) -> bool {
-    services.iter().flat_map(|s| &s.calls).any(|c| c.service == name)
+    app.spec.parts().iter().filter_map(one).collect()
 }
 
 /// Whether a reference has neither a digest nor a tag that says more than "the newest".

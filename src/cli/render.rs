@@ -58,28 +58,28 @@ fn objects(mut app: MicroserviceApp, settings: &Settings) -> Result<Vec<Object>,
     app.metadata.uid = Some(NO_UID.into());
     app.metadata.namespace.get_or_insert_with(|| "default".into());
     let observed = Observed::default();
-    let app = App::resolve(&app, &observed, settings)?;
+    let desired = App::resolve(&app, settings)?.desired(&observed);
     let owned = |object: Object| if object.unowned().is_some() { object.owned_by(NO_UID) } else { object };
-    match app.blocked.is_empty() {
-        true => Ok(app.build().into_iter().map(owned).collect()),
-        false => Err(app.blocked.into_iter().map(|(_, problem)| problem).collect()),
+    match desired.obstacles.is_empty() {
+        true => Ok(desired.objects.into_iter().map(owned).collect()),
+        false => Err(desired.obstacles.into_iter().map(|(_, problem)| problem).collect()),
     }
 }
 
 fn only(objects: Vec<Object>, part: Option<String>) -> Result<Vec<Object>, Error> {
     let Some(part) = part else { return Ok(objects) };
-    let mut parts: Vec<String> = objects.iter().map(|object| object.part.clone()).collect();
+    let mut parts: Vec<String> = objects.iter().map(|object| object.part.to_string()).collect();
     parts.sort();
     parts.dedup();
     match parts.contains(&part) {
-        true => Ok(objects.into_iter().filter(|object| object.part == part).collect()),
+        true => Ok(objects.into_iter().filter(|object| object.part.to_string() == part).collect()),
         false => Err(Error::UnknownPart(part, parts.join(", "))),
     }
 }
 
 /// The object as it would be sent.
 fn body(object: Object) -> Value {
-    let mut body = object.sealed();
+    let mut body = object.with_hash();
     if let Some(secret) = object.secret {
         body["stringData"][&secret.key] = NO_PASSWORD.into();
     }

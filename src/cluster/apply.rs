@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use base64::Engine;
 use futures::StreamExt;
 use kube::{
     Api, Client, ResourceExt,
@@ -27,9 +28,10 @@ use super::{
 };
 use crate::app::{
     Applied,
-    applied::{Lost, Refusal},
+    applied::{Lost, ObjectNote},
 };
 use crate::kit::{
+    credentials::Form,
     objects::{Id, Object},
     observed::{Observed, Record},
     scope::APP,
@@ -121,7 +123,7 @@ impl Applier {
         applied: &mut Applied,
     ) -> bool {
         let (id, part) = (object.id(), object.part.clone());
-        let refusal = |message: String| Refusal { id: id.clone(), part: part.clone(), message };
+        let refusal = |message: String| ObjectNote { id: id.clone(), part: part.clone(), message };
         match outcome {
             Outcome::Left | Outcome::Held => {
                 memory.recovered(&id);
@@ -148,7 +150,7 @@ impl Applier {
             Outcome::Lost => applied.lost.push(Lost {
                 part,
                 secret: id.name,
-                claim: object.secret.clone().and_then(|s| s.opens).unwrap_or_default(),
+                claims: object.secret.clone().map(|s| s.opens).unwrap_or_default(),
             }),
             Outcome::Failed(Cause::Refused(message))
                 if id.kind == "PersistentVolumeClaim" && observed.claim(&id.name).is_some() =>
@@ -267,7 +269,7 @@ impl Applier {
 
     /// One server-side apply; without a uid it only creates.
     async fn send(&self, object: &Object, uid: Option<&str>) -> Result<Record, Error> {
-        let mut body = object.sealed();
+        let mut body = object.with_hash();
         match uid {
             Some(uid) => body["metadata"]["uid"] = uid.into(),
             None => body["metadata"]["resourceVersion"] = "1".into(),
@@ -299,7 +301,7 @@ impl Applier {
 }
 
 /// Keeps why an object could not be written, for the report.
-fn told(applied: &mut Applied, refusal: impl Fn(String) -> Refusal, cause: Cause, times: u32) {
+fn told(applied: &mut Applied, refusal: impl Fn(String) -> ObjectNote, cause: Cause, times: u32) {
     match cause {
         Cause::Conflict(message) => applied.conflicts.push(refusal(message)),
         Cause::Refused(message) => applied.refused.push(refusal(message)),
@@ -308,12 +310,24 @@ fn told(applied: &mut Applied, refusal: impl Fn(String) -> Refusal, cause: Cause
 }
 
 fn filled(object: &Object) -> Value {
-    let mut body = object.sealed();
+    let mut body = object.with_hash();
     if let Some(secret) = &object.secret {
-        let password: String = rand::rng().sample_iter(Alphanumeric).take(PASSWORD_LENGTH).map(char::from).collect();
-        body["stringData"][&secret.key] = password.into();
+        body["stringData"][&secret.key] = random(secret.form).into();
     }
     body
+}
+
+/// A fresh random value.
+fn random(form: Form) -> String {
+    let mut rng = rand::rng();
+    match form {
+        Form::Password => (&mut rng).sample_iter(Alphanumeric).take(PASSWORD_LENGTH).map(char::from).collect(),
+        Form::Base64(bytes) => {
+            let key: Vec<u8> = (&mut rng).random_iter().take(bytes).collect();
+            base64::prelude::BASE64_STANDARD.encode(key)
+        }
+        Form::Uuid => uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string(),
+    }
 }
 
 /// Objects whose wanted form is not there: what a paused application would change.

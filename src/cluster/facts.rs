@@ -15,7 +15,8 @@ use crate::kit::{
     digest,
     objects::HASH,
     observed::{self, Facts, Record},
-    scope::{DATA_ID, ENGINE, MAJOR, PART, VOLUMES, part_of},
+    part::of_label,
+    scope::{BOOTSTRAPPED, DATA_ID, ENGINE, MAJOR, PART, VOLUMES},
     text,
     workload::{IMAGES, SECRETS},
 };
@@ -211,6 +212,7 @@ fn anchor(from: &ControllerRevision) -> observed::Anchor {
         engine: text("engine"),
         id: data_id(text("id")),
         major: noted(MAJOR).into(),
+        bootstrapped: noted(BOOTSTRAPPED) == "true",
         volumes: noted(VOLUMES).split(',').filter(|name| !name.is_empty()).map(Into::into).collect(),
         deleting: from.metadata.deletion_timestamp.is_some(),
         app: owner(&from.metadata, "MicroserviceApp"),
@@ -231,7 +233,7 @@ pub fn pod(from: &Pod) -> observed::Pod {
         .map(|c| (c.reason.unwrap_or_default(), c.message.unwrap_or_default()));
     observed::Pod {
         uid: from.metadata.uid.clone().unwrap_or_default(),
-        part: part_of(&label(PART)),
+        part: of_label(&label(PART)),
         ready,
         deleting: from.metadata.deletion_timestamp.is_some(),
         revision: label("controller-revision-hash"),

@@ -230,8 +230,8 @@ fn wish(
         return if kept && record.is_none() { Step::Look } else { Step::Hold };
     }
     if object.kind.watched == Watched::Never {
-        let opens = object.secret.as_ref().and_then(|s| s.opens.as_deref());
-        return if wanted.is_some() { Step::Skip } else { Step::Secret { guarded: opens.is_some_and(claim_exists) } };
+        let guarded = || object.secret.iter().flat_map(|secret| &secret.opens).any(|claim| claim_exists(claim));
+        return if wanted.is_some() { Step::Skip } else { Step::Secret { guarded: guarded() } };
     }
     let Some(record) = record else { return Step::Create };
     if record.fingerprint.is_empty() {
@@ -263,13 +263,14 @@ mod tests {
     use super::*;
     use crate::kit::objects::Gate;
     use crate::kit::owned::Owned;
+    use crate::kit::part::PartName;
 
     fn object() -> Object {
         let kind = Owned::of("Service").unwrap_or(&crate::kit::owned::OWNED[0]);
         Object {
             kind,
             name: "a".into(),
-            part: "gateway".into(),
+            part: PartName::Agent("provisioner"),
             body: serde_json::json!({"metadata": {}}),
             gate: Gate::Open,
             secret: None,

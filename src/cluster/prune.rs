@@ -105,9 +105,9 @@ pub async fn unstick(
     stateful: &[(&str, &Workload)],
 ) -> Result<(), Error> {
     // A StatefulSet makes its pods before it says of which revision they are to be.
-    for (part, workload) in stateful.iter().filter(|(_, workload)| workload.observed && !workload.revision.is_empty()) {
-        let stuck = observed.pods.iter().filter(|(_, pod)| {
-            pod.part == *part
+    for (set, workload) in stateful.iter().filter(|(_, workload)| workload.observed && !workload.revision.is_empty()) {
+        let stuck = observed.pods.iter().filter(|(name, pod)| {
+            is_of(name, set)
                 && !pod.ready
                 && !pod.deleting
                 && !pod.revision.is_empty()
@@ -128,4 +128,9 @@ pub async fn unstick(
         }
     }
     Ok(())
+}
+
+/// Whether a pod is one of a StatefulSet: `<set>-<ordinal>`.
+fn is_of(pod: &str, set: &str) -> bool {
+    pod.strip_prefix(set).and_then(|rest| rest.strip_prefix('-')).is_some_and(|ordinal| ordinal.parse::<u32>().is_ok())
 }

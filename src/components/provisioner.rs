@@ -14,17 +14,18 @@ use crate::kit::{
         AGENT_PORT, LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Provision, SECRETS_FOLDER, SecretUse,
         WHOLE_SECRETS_FOLDER, WatchedSecrets,
     },
-    credentials::{self, Hook, PASSWORD, USERNAME},
+    credentials::{self, AnchorRef, Credential, PASSWORD, USERNAME},
     digest,
     objects::Objects,
-    pod::{self, Ask, Shutdown},
+    part::PartName,
+    pod::{self, ProbeHandler, Shutdown},
     scope::{REPORT, Scope},
     template::resources_of_agents,
-    workload::Workload,
+    workload::{Files, Workload},
 };
 
-/// Name of the part, and in the names of its objects.
-pub const ROLE: &str = "provisioner";
+/// The part that it is.
+pub const PART: PartName = PartName::Agent("provisioner");
 /// User of our own image.
 const USER: i64 = 65532;
 /// Seconds between two rounds. A binding that broke is found, and mended, within two of them.
@@ -55,58 +56,61 @@ pub fn published(plan: &Plan) -> (String, String) {
     (text, digest)
 }
 
-/// Name of the Secret with the key of digests. An application that is made again digests anew.
-pub fn digest_key(scope: &Scope<'_>, version: u32) -> String {
-    Hook { anchor: scope.app.into(), id: credentials::digits(scope.uid), uid: None }
-        .secret_name(&scope.component(ROLE, "key"), version)
+/// The current Secret with the key of digests. An application that is created again digests with another one.
+pub fn digest_key<'a>(
+    scope: &Scope<'_>,
+    in_use: impl Iterator<Item = &'a str>,
+    missing: impl Fn(&str) -> bool,
+) -> Credential {
+    let anchor = AnchorRef { name: scope.app.into(), id: credentials::digits(scope.uid), uid: None };
+    anchor.current(&scope.object(&PART, "key"), scope.observed, in_use, missing)
 }
 
 /// Name of the report's ConfigMap.
 pub fn report(scope: &Scope<'_>) -> String {
-    scope.component(ROLE, "report")
+    scope.object(&PART, "report")
 }
 
-/// Adds the provisioner's objects. A new plan rolls the pod, so that it never works on an old one.
-pub fn build(scope: &Scope<'_>, plan: Plan, out: &mut Objects) {
+/// The provisioner's objects. A new plan restarts the pod, so that it never works on an old one.
+pub fn build(scope: &Scope<'_>, plan: Plan) -> Objects {
+    let mut objects = Objects::default();
     let (text, _) = published(&plan);
     let mut credentials: BTreeSet<String> = plan.provisions.iter().flat_map(credentials_of).collect();
     let watched = plan.secrets.unwrap_or_default();
     if !watched.key.is_empty() {
-        credentials::key(scope, ROLE, &watched.key, out);
+        objects.extend(credentials::key(scope, &PART, &watched.key));
         credentials.insert(watched.key);
     }
     let (volumes, mounts): (Vec<_>, Vec<_>) = secrets(&watched.uses).into_iter().unzip();
     let report = report(scope);
-    let mut metadata = scope.meta(report.clone(), ROLE);
+    let mut metadata = scope.meta(report.clone(), &PART);
     metadata.labels.get_or_insert_default().insert(REPORT.into(), "true".into());
     // Made empty: its content is the provisioner's own.
-    out.push(ROLE, &ConfigMap { metadata, ..Default::default() });
+    objects.push(&PART, &ConfigMap { metadata, ..Default::default() });
+    let http = |path: &str| Some(ProbeHandler::Http { path: path.into(), port: AGENT_PORT });
+    let tokens = pod::mount("token", access::TOKEN_FOLDER, true);
     let workload = Workload {
-        name: scope.component(ROLE, ""),
-        part: ROLE.into(),
-        container: ROLE.into(),
-        image: None,
         default_image: scope.agent_image.into(),
         args: ["agent", "provision", "--report", &report].map(Into::into).into(),
         user: USER,
-        replicas: 1,
-        files: Some((PLAN_FOLDER.into(), BTreeMap::from([(PLAN_FILE.to_owned(), text)]))),
+        files: vec![Files {
+            folder: PLAN_FOLDER.into(),
+            content: BTreeMap::from([(PLAN_FILE.to_owned(), text)]),
+            ..Default::default()
+        }],
         volumes: [vec![access::token("token"), logins(&credentials)], volumes].concat(),
-        mounts: [
-            vec![pod::mount("token", access::TOKEN_FOLDER, true), pod::mount("logins", LOGINS_FOLDER, true)],
-            mounts,
-        ]
-        .concat(),
-        readiness: Some(Ask::Http { path: "/readyz".into(), port: AGENT_PORT }),
-        liveness: Some(Ask::Http { path: "/livez".into(), port: AGENT_PORT }),
+        mounts: [vec![tokens, pod::mount("logins", LOGINS_FOLDER, true)], mounts].concat(),
+        readiness: http("/readyz"),
+        liveness: http("/livez"),
         resources: scope.agent_resources.cloned(),
         default_requests: resources_of_agents(),
         shutdown: Shutdown { stop: 5, ..Default::default() },
         rules: vec![access::rule("", "configmaps", &[&report], &["patch"])],
         recreate: true,
-        ..Default::default()
+        ..Workload::new(PART, PART.short())
     };
-    workload.deployment(scope, out);
+    objects.extend(workload.deployment(scope));
+    objects
 }
 
 fn credentials_of(provision: &Provision) -> Vec<String> {

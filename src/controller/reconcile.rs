@@ -8,18 +8,14 @@ use kube::{ResourceExt, api::DynamicObject, runtime::controller::Action};
 use tokio::task::{JoinError, JoinSet};
 
 use super::context::{Context, State};
-use crate::app::{self, App, Applied, MicroserviceApp, Reconciliation, Status, report, rotation};
+use crate::app::{self, App, Applied, Desired, MicroserviceApp, Reconciliation, Status, report};
 use crate::cluster::{
     Error as ClusterError,
     apply::{Applier, differences},
     index::AppKey,
     prune, publish,
 };
-use crate::kit::{
-    objects::{Id, Object},
-    observed::Observed,
-    problem::Problem,
-};
+use crate::kit::{objects::Id, observed::Observed, problem::Problem};
 
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +36,7 @@ pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Resul
     // A task of its own: it may run on any thread, so that one that computes keeps nobody waiting. It ends with the set.
     let mut task = JoinSet::new();
     let own = (object, context.clone());
-    task.spawn(async move { pass(&own.0, &own.1).await });
+    task.spawn(async move { reconcile(&own.0, &own.1).await });
     let outcome = match task.join_next().await {
         Some(Ok(outcome)) => outcome,
         Some(Err(error)) => Err(Error::Panic(words(error))),
@@ -74,63 +70,73 @@ fn key(object: &DynamicObject) -> AppKey {
     AppKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
 }
 
-async fn pass(object: &DynamicObject, context: &Context) -> Result<Action, Error> {
+async fn reconcile(object: &DynamicObject, context: &Context) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
         // Everything goes by garbage collection.
         return Ok(Action::await_change());
     }
     let key = key(object);
-    let mut app = match decoded(object) {
-        Ok(app) => app,
+    let mut resource = match decoded(object) {
+        Ok(resource) => resource,
         Err(problem) => return unreadable(object, &key, problem, context).await,
     };
-    let mut state = context.recall(&key, &app);
-    use_latest_status(&mut app, &state);
-    let observed = Observed { secrets: state.memory.secrets(), ..context.index.observe(&key) };
-    let (applied, due) = match App::resolve(&app, &observed, &context.settings) {
-        Ok(sound) => {
-            let objects = sound.build();
-            let applied = act(&sound, &objects, &key, &mut state, context).await;
-            let paused = app.spec.reconciliation == Some(Reconciliation::Paused);
-            (applied, if paused { None } else { state.memory.next_due(&objects) })
-        }
-        Err(problems) => {
-            let status = report::refusal(&app, &problems, &observed, &context.settings);
-            return publish(&app, status, &Applied::default(), key, state, context)
-                .await
-                .map(|()| Action::await_change());
-        }
+    let mut state = context.recall(&key, &resource);
+    use_latest_status(&mut resource, &state);
+    let observed = observe(&key, &state, context);
+    let app = match App::resolve(&resource, &context.settings) {
+        Ok(app) => app,
+        Err(problems) => return refuse(&resource, &problems, &observed, key, state, context).await,
     };
+    let desired = app.desired(&observed);
+    let applied = act(&app, &desired, &key, &mut state, context).await;
     // The report speaks of what is there now, answers to our own writes included.
-    let observed = Observed { secrets: state.memory.secrets(), ..context.index.observe(&key) };
-    let Ok(sound) = App::resolve(&app, &observed, &context.settings) else {
-        return Ok(Action::requeue(Duration::from_millis(100)));
-    };
-    let status = report::report(&sound, &applied, &context.settings);
-    let next = next(&app, &status, &applied, &mut state, due, observed.now);
-    let well = applied.is_well();
-    publish(&app, status, &applied, key.clone(), state, context).await?;
-    if well {
+    let after = observe(&key, &state, context);
+    let status = report::report(&app, &desired, &applied, &after);
+    let next = next(&app, &desired, &status, &applied, &mut state, after.now);
+    publish(&resource, status, &applied, key.clone(), state, context).await?;
+    if applied.is_well() {
         context.count_success(&key);
     }
     Ok(next)
 }
 
-/// Makes it so, unless the user wants it left alone.
-async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State, context: &Context) -> Applied {
-    let observed = app.scope.observed;
-    if app.spec().reconciliation == Some(Reconciliation::Paused) {
+fn observe(key: &AppKey, state: &State, context: &Context) -> Observed {
+    Observed { secrets: state.memory.secrets(), ..context.index.observe(key) }
+}
+
+/// A resource with mistakes: nothing is touched, and they are told.
+async fn refuse(
+    resource: &MicroserviceApp,
+    problems: &[Problem],
+    observed: &Observed,
+    key: AppKey,
+    state: State,
+    context: &Context,
+) -> Result<Action, Error> {
+    let status = report::refusal(resource, problems, observed, &context.settings);
+    publish(resource, status, &Applied::default(), key, state, context).await?;
+    Ok(Action::await_change())
+}
+
+fn is_paused(app: &App<'_>) -> bool {
+    app.spec().reconciliation == Some(Reconciliation::Paused)
+}
+
+/// Applies and prunes, unless the user wants the application left alone.
+async fn act(app: &App<'_>, desired: &Desired<'_>, key: &AppKey, state: &mut State, context: &Context) -> Applied {
+    let (objects, observed, version) = (&desired.objects, desired.scope.observed, &context.settings.version);
+    if is_paused(app) {
         let pending = differences(objects, observed, &state.memory).into_iter().collect();
-        return Applied { pending, inventory: state.memory.entries(&context.settings.version), ..Default::default() };
+        return Applied { pending, inventory: state.memory.entries(version), ..Default::default() };
     }
     let applier = Applier {
         client: context.client.clone(),
         index: context.index.clone(),
         key: key.clone(),
-        version: context.settings.version.clone(),
+        version: version.clone(),
     };
     let mut applied = applier.apply(objects, observed, &mut state.memory).await;
-    let unwanted = prune::unwanted(objects, observed, app.scope.uid);
+    let unwanted = prune::unwanted(objects, observed, desired.scope.uid);
     match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
         Ok(true) => {}
         Ok(false) => {
@@ -143,28 +149,29 @@ async fn act(app: &App<'_>, objects: &[Object], key: &AppKey, state: &mut State,
     let stateful: Vec<_> = objects
         .iter()
         .filter(|o| o.kind.kind == "StatefulSet" && !o.is_held())
-        .filter_map(|o| Some((o.part.as_str(), observed.workload("StatefulSet", &o.name)?)))
+        .filter_map(|o| Some((o.name.as_str(), observed.workload("StatefulSet", &o.name)?)))
         .collect();
     if let Err(error) = prune::unstick(&context.client, key, observed, &stateful).await {
         applied.failed = Some(error.to_string());
     }
     let made = |id: &Id| objects.iter().any(|o| o.id() == *id && !o.is_held()) && !applied.pending.contains(id);
-    applied.rolled = rotation::rolled(app).into_iter().filter(|rolled| made(&rolled.id)).collect();
+    applied.restarted = desired.restarts.iter().filter(|restart| made(&restart.id)).cloned().collect();
     state.memory.tidy(objects, &context.index.observe(key));
-    applied.inventory = state.memory.entries(&context.settings.version);
+    applied.inventory = state.memory.entries(version);
     context.telemetry.writes(&applied);
     applied
 }
 
 /// When to look again although nothing happened.
 fn next(
-    app: &MicroserviceApp,
+    app: &App<'_>,
+    desired: &Desired<'_>,
     status: &Status,
     applied: &Applied,
     state: &mut State,
-    due: Option<Timestamp>,
     now: Timestamp,
 ) -> Action {
+    let due = if is_paused(app) { None } else { state.memory.next_due(&desired.objects) };
     if !applied.is_well() {
         state.failures = state.failures.saturating_add(1);
         return Action::requeue(backoff(
@@ -178,7 +185,9 @@ fn next(
     // The moment at which waiting becomes too long, and the next object that is applied for insurance.
     let waiting = status.conditions.iter().find(|c| c.type_ == "Reconciling").map(|c| c.last_transition_time.0);
     let deadline = waiting.and_then(|since| {
-        since.checked_add(SignedDuration::from_secs(i64::from(app.spec.progress_deadline_seconds.unwrap_or(600)))).ok()
+        since
+            .checked_add(SignedDuration::from_secs(i64::from(app.spec().progress_deadline_seconds.unwrap_or(600))))
+            .ok()
     });
     let until = |at: Timestamp, least: u64| {
         Duration::try_from(at.duration_since(now)).unwrap_or_default().max(Duration::from_secs(least))

@@ -8,7 +8,7 @@ use k8s_openapi::api::{
     rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject},
 };
 
-use super::{objects::Objects, scope::Scope};
+use super::{objects::Objects, part::PartName, scope::Scope};
 
 /// Where client libraries look for a token.
 pub const TOKEN_FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -21,34 +21,27 @@ pub fn account_name(workload: &str) -> String {
     format!("{workload}{ACCOUNT_SUFFIX}")
 }
 
-/// Adds a workload's ServiceAccount, and for an agent the Role and RoleBinding that allow `rules` within the namespace.
-pub fn account(scope: &Scope<'_>, name: &str, part: &str, rules: Vec<PolicyRule>, out: &mut Objects) {
-    let account = account_name(name);
-    out.push(
-        part,
-        &ServiceAccount {
-            metadata: scope.meta(account.clone(), part),
-            automount_service_account_token: Some(false),
-            ..Default::default()
-        },
-    );
+/// A workload's ServiceAccount, and for an agent the Role and RoleBinding that allow `rules` within the namespace.
+pub fn account(scope: &Scope<'_>, part: &PartName, rules: Vec<PolicyRule>) -> Objects {
+    let (mut objects, name) = (Objects::default(), scope.object(part, ""));
+    let account = account_name(&name);
+    let metadata = scope.meta(account.clone(), part);
+    objects
+        .push(part, &ServiceAccount { metadata, automount_service_account_token: Some(false), ..Default::default() });
     if rules.is_empty() {
-        return;
+        return objects;
     }
-    out.push(part, &Role { metadata: scope.meta(name.into(), part), rules: Some(rules) });
-    out.push(
-        part,
-        &RoleBinding {
-            metadata: scope.meta(name.into(), part),
-            role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".into(), kind: "Role".into(), name: name.into() },
-            subjects: Some(vec![Subject {
-                kind: "ServiceAccount".into(),
-                name: account,
-                namespace: Some(scope.namespace.into()),
-                ..Default::default()
-            }]),
-        },
-    );
+    objects.push(part, &Role { metadata: scope.meta(name.clone(), part), rules: Some(rules) });
+    let subject = Subject {
+        kind: "ServiceAccount".into(),
+        name: account,
+        namespace: Some(scope.namespace.into()),
+        ..Default::default()
+    };
+    let role_ref = RoleRef { api_group: "rbac.authorization.k8s.io".into(), kind: "Role".into(), name: name.clone() };
+    let metadata = scope.meta(name, part);
+    objects.push(part, &RoleBinding { metadata, role_ref, subjects: Some(vec![subject]) });
+    objects
 }
 
 /// One rule of a Role.

@@ -20,7 +20,9 @@ pub struct Binding {
     pub port: i32,
     /// What is used inside the server: a database, a vhost.
     pub resource: Option<String>,
-    /// The Secret that holds this service's login.
+    /// Further files without secrets, by the names of the Service Binding specification: `database`, `virtual-host`.
+    pub files: Vec<(&'static str, String)>,
+    /// The Secret with the user name and password.
     pub secret: Option<String>,
     /// Addresses in the forms that client libraries want: suffix of the variable and text. They may use `$(<NAME>_…)` of the variables before them.
     pub urls: Vec<(&'static str, String)>,
@@ -66,7 +68,7 @@ impl Binding {
             ("host", self.host.clone()),
             ("port", self.port.to_string()),
         ]);
-        files.extend(self.resource.iter().map(|resource| ("database", resource.clone())));
+        files.extend(self.files.iter().cloned());
         files
     }
 }

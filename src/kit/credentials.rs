@@ -7,6 +7,7 @@ use super::{
     digest,
     objects::{Objects, Secret},
     observed::Observed,
+    part::PartName,
     scope::Scope,
 };
 
@@ -21,22 +22,70 @@ const LATE: SignedDuration = SignedDuration::from_mins(5);
 /// Versions end here, so that a name can always be read.
 const LAST: u32 = 999;
 
-/// What a Secret hangs on: the anchor of its data, or the application itself.
+/// The anchor that Secrets and claims are owned by: that of a part's data, or the application itself.
 #[derive(Clone, Debug)]
-pub struct Hook {
-    pub anchor: String,
-    /// The digits in the names of all that hangs on it: the anchor's content, so that a restored anchor, which has another uid, finds everything again.
+pub struct AnchorRef {
+    pub name: String,
+    /// The digits in the names of all that it owns: the anchor's content, so that a restored anchor, which has another
+    /// uid, finds everything again.
     pub id: String,
     /// None: the anchor is not there yet, and who applies this fills it in.
     pub uid: Option<String>,
 }
 
-impl Hook {
-    /// Name of a credential: it carries its version, and eight digits that no stranger hits by accident. Nobody may look whether the name is taken, so a name
-    /// that is taken must mean "ours".
-    pub fn secret_name(&self, stem: &str, version: u32) -> String {
-        format!("{stem}-v{version}-{}", self.id)
+/// One credential: a Secret that is made once and never changed. A lost one is followed by its next version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Name of the Secret.
+    pub secret: String,
+    pub version: u32,
+}
+
+impl AnchorRef {
+    /// A version of a credential. The name carries the version, and eight digits that no stranger hits by accident:
+    /// nobody may look whether a name is taken, so a name that is taken must mean "ours".
+    pub fn credential(&self, stem: &str, version: u32) -> Credential {
+        Credential { secret: format!("{stem}-v{version}-{}", self.id), version }
     }
+
+    /// The credential that a Secret's name stands for; None: it is not one of that stem and anchor.
+    pub fn parse(&self, stem: &str, secret: &str) -> Option<Credential> {
+        let version = secret.rsplit('-').nth(1)?.strip_prefix('v')?.parse().ok().filter(|version| *version <= LAST)?;
+        Some(self.credential(stem, version)).filter(|credential| credential.secret == secret)
+    }
+
+    /// The version of a credential that is wanted: the newest one that was made or is in use, and the one after it if
+    /// that very one is missing. What is said to be missing and was never made counts for nothing, so neither a forged
+    /// report nor a refused creation counts up.
+    pub fn current<'a>(
+        &self,
+        stem: &str,
+        observed: &Observed,
+        in_use: impl Iterator<Item = &'a str>,
+        missing: impl Fn(&str) -> bool,
+    ) -> Credential {
+        let in_use = in_use.filter_map(|secret| self.parse(stem, secret)).map(|it| it.version).max();
+        let versions =
+            || observed.secrets.iter().filter_map(|(secret, at)| self.parse(stem, secret).map(|it| (it.version, *at)));
+        let now = self.credential(stem, versions().map(|(n, _)| n).max().max(in_use).unwrap_or(1));
+        let age = |at| observed.now.duration_since(at);
+        let Some((_, made)) = versions().find(|(n, _)| *n == now.version) else { return now };
+        let known = in_use == Some(now.version) || age(made) >= LATE;
+        let renewals = versions().filter(|(n, at)| *n > 1 && age(*at) < WINDOW).count();
+        let renewed = known && renewals < RENEWALS && now.version < LAST && missing(&now.secret);
+        if renewed { self.credential(stem, now.version + 1) } else { now }
+    }
+}
+
+/// What a random value looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// 32 letters and digits, so that no address that it stands in needs escaping.
+    Password,
+    /// So many random bytes as base64: keys of encryption between nodes.
+    Base64(usize),
+    /// An identifier such as `8f14e45f-ceea-467f-a0b1-c4d2f8b5e3a7`.
+    Uuid,
 }
 
 /// The first eight hexadecimal digits of an identifier.
@@ -53,58 +102,37 @@ pub fn fresh_digits(uid: &str, observed: &Observed, stem: &str) -> String {
     std::iter::once(digits(uid)).chain(others).find(|id| !taken(id)).unwrap_or_else(|| digits(uid))
 }
 
-/// The version that a name of [`Hook::secret_name`] carries.
-pub fn version(name: &str) -> Option<u32> {
-    name.rsplit('-').nth(1)?.strip_prefix('v')?.parse().ok().filter(|version| *version <= LAST)
-}
-
-/// The version of a credential that is wanted: the newest one that was made or is `in_use`, and the one after it if that very one is `missing`. What is said to be
-/// missing and was never made counts for nothing, so neither a forged report nor a refused creation counts up.
-pub fn current(
-    observed: &Observed,
-    name: impl Fn(u32) -> String,
-    in_use: Option<u32>,
-    missing: impl Fn(&str) -> bool,
-) -> u32 {
-    let versions = || {
-        observed
-            .secrets
-            .iter()
-            .filter_map(|(secret, at)| version(secret).filter(|n| name(*n) == *secret).map(|n| (n, *at)))
-    };
-    let now = versions().map(|(n, _)| n).max().max(in_use).unwrap_or(1);
-    let age = |at| observed.now.duration_since(at);
-    let Some((_, made)) = versions().find(|(n, _)| *n == now) else { return now };
-    let known = in_use == Some(now) || age(made) >= LATE;
-    let renewals = versions().filter(|(n, at)| *n > 1 && age(*at) < WINDOW).count();
-    if known && renewals < RENEWALS && now < LAST && missing(&name(now)) { now + 1 } else { now }
-}
-
-/// Adds a Secret with a random text under [`PASSWORD`], which goes when the application does.
-pub fn key(scope: &Scope<'_>, part: &str, name: &str, out: &mut Objects) {
+/// A Secret with a random value under [`PASSWORD`], which goes when the application does.
+pub fn key(scope: &Scope<'_>, part: &PartName, name: &str) -> Objects {
     let metadata = scope.meta(name.into(), part);
-    let secret = core::Secret { metadata, immutable: Some(true), type_: Some("Opaque".into()), ..Default::default() };
-    out.push_secret(part, &secret, Secret { key: PASSWORD.into(), opens: None });
+    one(part, core::Secret { metadata, ..Default::default() }, Form::Password, vec![])
 }
 
-/// Adds a Secret with a user name, and a password that is made when the Secret is. `opens` names the claim that nobody can open without it.
+/// A Secret with a user name and a password. `opens` names the claims that nobody can open without it.
 pub fn login(
     scope: &Scope<'_>,
-    hook: &Hook,
-    part: &str,
-    name: &str,
+    anchor: &AnchorRef,
+    part: &PartName,
+    credential: &Credential,
     username: &str,
-    opens: Option<String>,
-    out: &mut Objects,
-) {
-    let secret = core::Secret {
-        metadata: scope.anchored(name.into(), part, hook),
-        immutable: Some(true),
-        type_: Some("Opaque".into()),
-        string_data: Some([(USERNAME.to_owned(), username.to_owned())].into()),
-        ..Default::default()
-    };
-    out.push_secret(part, &secret, Secret { key: PASSWORD.into(), opens });
+    opens: Vec<String>,
+) -> Objects {
+    let metadata = scope.anchored(credential.secret.clone(), part, anchor);
+    let string_data = Some([(USERNAME.to_owned(), username.to_owned())].into());
+    one(part, core::Secret { metadata, string_data, ..Default::default() }, Form::Password, opens)
+}
+
+/// A Secret with a random value of another form, owned by an anchor.
+pub fn random(scope: &Scope<'_>, anchor: &AnchorRef, part: &PartName, name: &str, form: Form) -> Objects {
+    let metadata = scope.anchored(name.into(), part, anchor);
+    one(part, core::Secret { metadata, ..Default::default() }, form, vec![])
+}
+
+fn one(part: &PartName, secret: core::Secret, form: Form, opens: Vec<String>) -> Objects {
+    let mut objects = Objects::default();
+    let secret = core::Secret { immutable: Some(true), type_: Some("Opaque".into()), ..secret };
+    objects.push_secret(part, &secret, Secret { key: PASSWORD.into(), form, opens });
+    objects
 }
 
 #[cfg(test)]
@@ -114,9 +142,14 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
+    const STEM: &str = "shop-database-login-a";
+
+    fn anchor() -> AnchorRef {
+        AnchorRef { name: "shop-database-data".into(), id: "3fa9c1d2".into(), uid: None }
+    }
+
     fn name(version: u32) -> String {
-        Hook { anchor: "shop-database-data".into(), id: "3fa9c1d2".into(), uid: None }
-            .secret_name("shop-database-login-a", version)
+        anchor().credential(STEM, version).secret
     }
 
     /// Versions that were made so many minutes ago.
@@ -130,14 +163,19 @@ mod tests {
     }
 
     fn wanted(made: &[(u32, i64)], in_use: Option<u32>, missing: u32) -> u32 {
-        current(&observed(made), name, in_use, |secret| secret == name(missing))
+        let used: Vec<String> = in_use.into_iter().map(name).collect();
+        let used = used.iter().map(String::as_str);
+        anchor().current(STEM, &observed(made), used, |secret| secret == name(missing)).version
     }
 
     #[test]
     fn names_carry_version_and_digits() {
         assert_eq!(name(1), "shop-database-login-a-v1-3fa9c1d2");
-        assert_eq!(version("shop-database-admin-v12-3fa9c1d2"), Some(12));
-        assert_eq!(["shop-database-admin", "shop-v1000-3fa9c1d2", ""].map(version), [None; 3]);
+        let version = |secret: &str| anchor().parse(STEM, secret).map(|it| it.version);
+        assert_eq!(version("shop-database-login-a-v12-3fa9c1d2"), Some(12));
+        for other in ["shop-database-login-a", "shop-database-login-a-v1000-3fa9c1d2", "shop-v1-3fa9c1d2", ""] {
+            assert_eq!(version(other), None, "{other}");
+        }
         assert_eq!(digits("3FA9c1d2-77aa-4a55-9c11-000000000000"), "3fa9c1d2");
     }
 

@@ -29,14 +29,21 @@ pub fn version_of(tested: &[(&str, &str)], asked: Option<String>, recorded: Opti
     Version { major, exact: exact.unwrap_or(wanted) }
 }
 
+/// Says so if a version of an engine is not one that we tested.
+pub fn untested(engine: &str, tested: &[(&str, &str)], major: &str) -> Option<String> {
+    let known: Vec<_> = tested.iter().map(|(major, _)| format!("'{major}'")).collect();
+    let text = || format!("{engine} {major} is not a tested major; write one of {}", known.join(", "));
+    (!tested.iter().any(|(tested, _)| *tested == major)).then(text)
+}
+
 /// Puts a mirror before an image's path: `docker.io/library/postgres:18.6` from `corp.example/mirror` is `corp.example/mirror/library/postgres:18.6`.
-pub fn mirrored(image: &str, registry: Option<&str>) -> String {
-    let Some(registry) = registry else { return image.into() };
+pub fn mirrored(image: &str, mirror: Option<&str>) -> String {
+    let Some(mirror) = mirror else { return image.into() };
     let path = match image.split_once('/') {
         Some((host, path)) if host.contains(['.', ':']) => path,
         _ => image,
     };
-    format!("{}/{path}", registry.trim_end_matches('/'))
+    format!("{}/{path}", mirror.trim_end_matches('/'))
 }
 
 /// The version that an image's tag says; None for a digest alone.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{digest, owned::Owned};
+use super::{credentials::Form, digest, owned::Owned, part::PartName};
 
 /// The annotation that says what was rendered: equal digests need no write.
 pub const HASH: &str = "microapp.dev/hash";
@@ -13,8 +13,7 @@ pub const HASH: &str = "microapp.dev/hash";
 pub struct Object {
     pub kind: &'static Owned,
     pub name: String,
-    /// The part that it belongs to, as in status: `database`, `service/orders`.
-    pub part: String,
+    pub part: PartName,
     pub body: Value,
     pub gate: Gate,
     pub secret: Option<Secret>,
@@ -29,13 +28,15 @@ pub enum Gate {
     Hold(Vec<String>),
 }
 
-/// What is peculiar to a Secret of ours: its password is made at the moment of creation, and is never read again.
+/// What is peculiar to a Secret of ours: a random value that is made when the Secret is, and is never read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
-    /// The key that gets a fresh password.
+    /// The key that gets the value.
     pub key: String,
-    /// The claim whose data nobody can open without this Secret. If that claim exists and the Secret does not, the Secret is lost, and a new one would open nothing.
-    pub opens: Option<String>,
+    pub form: Form,
+    /// The claims whose data nobody can open without this Secret. If one of them exists and the Secret does not, the
+    /// Secret is lost, and a new one would open nothing.
+    pub opens: Vec<String>,
 }
 
 /// `<Kind>/<name>`: identifies an object within the namespace of its application.
@@ -64,13 +65,35 @@ impl Object {
         Id { kind: self.kind.kind, name: self.name.clone() }
     }
 
+    /// It makes pods.
+    pub fn is_workload(&self) -> bool {
+        matches!(self.kind.kind, "Deployment" | "StatefulSet")
+    }
+
+    /// Name of the container that a workload is made for; agents stand beside it.
+    pub fn main_container(&self) -> Option<&str> {
+        self.body.pointer("/spec/template/spec/containers/0/name")?.as_str()
+    }
+
+    /// Where others reach the pods of a Service: its name and first port. A headless one is for its members alone.
+    pub fn address(&self) -> Option<String> {
+        let spec = &self.body["spec"];
+        let serves = self.kind.kind == "Service" && spec["clusterIP"] != "None";
+        serves.then(|| Some(format!("{}:{}", self.name, spec.pointer("/ports/0/port")?)))?
+    }
+
+    /// It is a Service that a load balancer of the cluster is to give an address.
+    pub fn is_balanced(&self) -> bool {
+        self.kind.kind == "Service" && self.body["spec"]["type"] == "LoadBalancer"
+    }
+
     pub fn is_held(&self) -> bool {
         matches!(self.gate, Gate::Hold(_))
     }
 
     /// Objects of one step are written side by side, after those of the step before. What opens data comes first among Secrets: without it no other is made.
     pub fn step(&self) -> (u8, bool) {
-        (self.kind.rank, self.secret.as_ref().is_some_and(|secret| secret.opens.is_none()))
+        (self.kind.rank, self.secret.as_ref().is_some_and(|secret| secret.opens.is_empty()))
     }
 
     /// The anchor that it hangs on, if that was not there yet when it was built.
@@ -95,82 +118,73 @@ impl Object {
     }
 
     /// What is sent: the body with its digest as annotation.
-    pub fn sealed(&self) -> Value {
+    pub fn with_hash(&self) -> Value {
         let mut body = self.body.clone();
         body["metadata"]["annotations"][HASH] = self.hash().into();
         body
     }
 }
 
-/// Collects what the parts are made of.
-#[derive(Debug, Default)]
+/// What parts are made of.
+#[derive(Clone, Debug, Default)]
 pub struct Objects(Vec<Object>);
 
 impl Objects {
-    /// Adds an object to a part. Kinds that [`super::owned::OWNED`] does not know are a mistake in our own code, which the invariants find: they are not added.
-    pub fn push<K: Serialize + kube::Resource<DynamicType = ()>>(&mut self, part: &str, object: &K) {
+    /// Adds an object to a part. A kind that [`super::owned::OWNED`] does not have is a mistake in our own code, which
+    /// the invariants find: it is not added.
+    pub fn push<K: Serialize + kube::Resource<DynamicType = ()>>(&mut self, part: &PartName, object: &K) {
         self.add(part, object, None);
     }
 
-    /// Adds a Secret whose password is made when it is created.
-    pub fn push_secret(&mut self, part: &str, object: &k8s_openapi::api::core::v1::Secret, secret: Secret) {
+    /// Adds a Secret whose value is made when it is created.
+    pub fn push_secret(&mut self, part: &PartName, object: &k8s_openapi::api::core::v1::Secret, secret: Secret) {
         self.add(part, object, Some(secret));
     }
 
-    fn add<K: Serialize + kube::Resource<DynamicType = ()>>(&mut self, part: &str, object: &K, secret: Option<Secret>) {
+    fn add<K: Serialize + kube::Resource<DynamicType = ()>>(
+        &mut self,
+        part: &PartName,
+        object: &K,
+        secret: Option<Secret>,
+    ) {
         let (Some(kind), Some(name), Ok(body)) =
             (Owned::of(&K::kind(&())), object.meta().name.clone(), serde_json::to_value(object))
         else {
             debug_assert!(false, "{} is not owned or has no name", K::kind(&()));
             return;
         };
-        self.0.push(Object { kind, name, part: part.into(), body, gate: Gate::Open, secret });
+        self.0.push(Object { kind, name, part: part.clone(), body, gate: Gate::Open, secret });
     }
 
-    /// Lets an engine change what is peculiar to it in an object that its workload made.
-    pub fn amend_since(&mut self, from: usize, kind: &str, change: impl Fn(&mut Value)) {
-        self.0
-            .iter_mut()
-            .skip(from)
-            .filter(|object| object.kind.kind == kind)
-            .for_each(|object| change(&mut object.body));
+    pub fn extend(&mut self, others: impl Into<Self>) {
+        self.0.extend(others.into().0);
     }
 
-    /// Holds every object of a part from `from` on (an index that [`Objects::len`] gave).
-    pub fn hold_since(&mut self, from: usize, waits: &[String]) {
+    /// Holds all of them.
+    pub fn hold(&mut self, waits: &[String]) {
         if !waits.is_empty() {
-            self.0.iter_mut().skip(from).for_each(|object| object.gate = Gate::Hold(waits.to_vec()));
+            self.0.iter_mut().for_each(|object| object.gate = Gate::Hold(waits.to_vec()));
         }
     }
 
-    /// Holds the workloads among the objects since `from`, with the files that running pods would see change. What others reach them by stays open.
-    pub fn hold_workloads_since(&mut self, from: usize, waits: &[String]) {
+    /// Holds the workloads, with the files that running pods would see change. What others reach them by stays open.
+    pub fn hold_workloads(&mut self, waits: &[String]) {
         if !waits.is_empty() {
-            let held = self
-                .0
-                .iter_mut()
-                .skip(from)
-                .filter(|object| matches!(object.kind.kind, "Deployment" | "StatefulSet" | "ConfigMap"));
+            let held = self.0.iter_mut().filter(|it| it.is_workload() || it.kind.kind == "ConfigMap");
             held.for_each(|object| object.gate = Gate::Hold(waits.to_vec()));
         }
     }
 
-    /// Scales to nothing the StatefulSets among the objects since `from` that run, although they are held.
-    pub fn drain_since(&mut self, from: usize, running: impl Fn(&str) -> bool) {
-        for object in
-            self.0.iter_mut().skip(from).filter(|object| object.kind.kind == "StatefulSet" && running(&object.name))
-        {
+    /// Scales to nothing the StatefulSets that run, although they are held.
+    pub fn drain(&mut self, running: impl Fn(&str) -> bool) {
+        for object in self.0.iter_mut().filter(|it| it.kind.kind == "StatefulSet" && running(&it.name)) {
             object.body["spec"]["replicas"] = 0.into();
             object.gate = Gate::Open;
         }
     }
 
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub fn iter(&self) -> impl Iterator<Item = &Object> {
+        self.0.iter()
     }
 
     /// All of them, in the order of applying.

@@ -134,6 +134,8 @@ pub struct Anchor {
     pub major: String,
     /// Claims that held data.
     pub volumes: Vec<String>,
+    /// `microapp.dev/bootstrapped` is set.
+    pub bootstrapped: bool,
     pub deleting: bool,
     /// The application that owns it, if any: its uid.
     pub app: Option<String>,
@@ -163,6 +165,17 @@ impl Observed {
             Some(Facts::Workload(facts)) => Some(facts),
             _ => None,
         }
+    }
+
+    pub fn workload_of(&self, id: &Id) -> Option<&Workload> {
+        self.workload(id.kind, &id.name)
+    }
+
+    pub fn workloads(&self) -> impl Iterator<Item = (&Id, &Workload)> {
+        self.records.iter().filter_map(|(id, record)| match &record.facts {
+            Facts::Workload(facts) => Some((id, facts)),
+            _ => None,
+        })
     }
 
     pub fn claim(&self, name: &str) -> Option<&Claim> {

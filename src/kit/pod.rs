@@ -9,9 +9,9 @@ use k8s_openapi::apimachinery::pkg::{
     api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString,
 };
 
-/// How a container is asked whether it is well.
+/// What a probe does.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ask {
+pub enum ProbeHandler {
     Http {
         path: String,
         port: i32,
@@ -23,7 +23,7 @@ pub enum Ask {
     Exec(&'static [&'static str]),
 }
 
-impl Ask {
+impl ProbeHandler {
     /// A probe every `period` seconds that gives up after `failures` answers that were bad or late.
     pub fn probe(&self, period: i32, failures: i32) -> Probe {
         let mut probe = Probe {

@@ -4,7 +4,14 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::{credentials::Hook, fields::Resources, images, observed::Observed};
+use super::{
+    credentials::AnchorRef,
+    fields::Resources,
+    images,
+    objects::Id,
+    observed::{Observed, Workload},
+    part::{PartName, Role},
+};
 
 pub const APP: &str = "microapp.dev/app";
 pub const PART: &str = "microapp.dev/part";
@@ -16,6 +23,8 @@ pub const MAJOR: &str = "microapp.dev/major";
 pub const DATA_ID: &str = "microapp.dev/data";
 /// Annotation of anchors: the claims that held data. One of them that is gone is lost, and nothing empty takes its place.
 pub const VOLUMES: &str = "microapp.dev/volumes";
+/// Annotation of anchors: the servers have formed their cluster, which they do once.
+pub const BOOTSTRAPPED: &str = "microapp.dev/bootstrapped";
 /// Keeps Argo CD from taking what outlives the application for garbage.
 const ARGO_KEEP: (&str, &str) = ("argocd.argoproj.io/sync-options", "Prune=false");
 
@@ -30,7 +39,7 @@ pub struct Scope<'a> {
     /// The user's annotations for pods and for what exposes the gateway.
     pub annotations: &'a BTreeMap<String, String>,
     /// Mirror for the images that we choose.
-    pub registry: Option<&'a str>,
+    pub mirror: Option<&'a str>,
     pub pull_policy: Option<&'static str>,
     pub pull_secrets: Vec<&'a str>,
     /// What each container of our own program may take, if the user says so.
@@ -44,32 +53,44 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// A component's object: `<app>-<role>[-<suffix>]`. One dash is ours.
-    pub fn component(&self, role: &str, suffix: &str) -> String {
-        if suffix.is_empty() { format!("{}-{role}", self.app) } else { format!("{}-{role}-{suffix}", self.app) }
+    /// An object of a part. Components': `<app>-<role>[-<server>][-<suffix>]`, one dash. Services':
+    /// `<app>--<service>[--<suffix>]`, two dashes. Neither name contains two, so no names of both kinds can be equal.
+    pub fn object(&self, part: &PartName, suffix: &str) -> String {
+        let (dash, name) = match part {
+            PartName::Component(role, Some(server)) => ("-", format!("{}-{role}-{server}", self.app)),
+            PartName::Component(role, None) => ("-", format!("{}-{role}", self.app)),
+            PartName::Agent(agent) => ("-", format!("{}-{agent}", self.app)),
+            PartName::Service(service) => ("--", format!("{}--{service}", self.app)),
+        };
+        if suffix.is_empty() { name } else { format!("{name}{dash}{suffix}") }
     }
 
-    /// A service's object: `<app>--<service>[--<suffix>]`. Two dashes are yours, and neither name contains them, so no two names meet.
-    pub fn service(&self, service: &str, suffix: &str) -> String {
-        if suffix.is_empty() {
-            format!("{}--{service}", self.app)
-        } else {
-            format!("{}--{service}--{suffix}", self.app)
-        }
+    /// An object of a component with one server.
+    pub fn component(&self, role: Role, suffix: &str) -> String {
+        self.object(&PartName::component(role), suffix)
+    }
+
+    /// The workloads of a part that are there; of a component: those of all its servers.
+    pub fn workloads(&self, part: &PartName) -> impl Iterator<Item = (&'a Id, &'a Workload)> {
+        let own = self.object(part, "");
+        let servers = part.role().map(|_| format!("{own}-"));
+        self.observed.workloads().filter(move |(id, _)| {
+            id.name == own || servers.as_ref().is_some_and(|servers| id.name.starts_with(servers.as_str()))
+        })
     }
 
     /// An image of ours, from the mirror if there is one.
     pub fn image(&self, upstream: &str) -> String {
-        images::mirrored(upstream, self.registry)
+        images::mirrored(upstream, self.mirror)
     }
 
     /// What an object's selector, and with it every watch, policy and prune, goes by.
-    pub fn selector(&self, part: &str) -> BTreeMap<String, String> {
-        [(APP, self.app), (PART, label(part).as_str())].map(|(k, v)| (k.into(), v.into())).into()
+    pub fn selector(&self, part: &PartName) -> BTreeMap<String, String> {
+        [(APP, self.app), (PART, part.label().as_str())].map(|(k, v)| (k.into(), v.into())).into()
     }
 
     /// Metadata of an object that goes with the application.
-    pub fn meta(&self, name: String, part: &str) -> ObjectMeta {
+    pub fn meta(&self, name: String, part: &PartName) -> ObjectMeta {
         let owner = OwnerReference {
             api_version: "microapp.dev/v1alpha1".into(),
             kind: "MicroserviceApp".into(),
@@ -82,12 +103,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Metadata of an object that goes with its anchor: what may outlive the application carries none of the labels that other tools prune by.
-    pub fn anchored(&self, name: String, part: &str, hook: &Hook) -> ObjectMeta {
+    pub fn anchored(&self, name: String, part: &PartName, anchor: &AnchorRef) -> ObjectMeta {
         let owner = OwnerReference {
             api_version: "apps/v1".into(),
             kind: "ControllerRevision".into(),
-            name: hook.anchor.clone(),
-            uid: hook.uid.clone().unwrap_or_default(),
+            name: anchor.name.clone(),
+            uid: anchor.uid.clone().unwrap_or_default(),
             ..Default::default()
         };
         let annotations = BTreeMap::from([(ARGO_KEEP.0.to_owned(), ARGO_KEEP.1.to_owned())]);
@@ -96,7 +117,7 @@ impl<'a> Scope<'a> {
 
     /// Metadata of an anchor: owned by the application only when its data is to go with it. It carries no label of its part: a StatefulSet adopts every
     /// ControllerRevision that its selector matches, and would take the data along when it goes.
-    pub fn anchor(&self, name: String, part: &str) -> ObjectMeta {
+    pub fn anchor(&self, name: String, part: &PartName) -> ObjectMeta {
         let annotations = BTreeMap::from([(ARGO_KEEP.0.to_owned(), ARGO_KEEP.1.to_owned())]);
         let mut meta = self.meta(name, part);
         meta.owner_references = meta.owner_references.filter(|_| !self.retain);
@@ -104,7 +125,7 @@ impl<'a> Scope<'a> {
         ObjectMeta { annotations: Some(annotations), ..meta }
     }
 
-    fn bare(&self, name: String, part: &str) -> ObjectMeta {
+    fn bare(&self, name: String, part: &PartName) -> ObjectMeta {
         let mut labels = self.labels.clone();
         labels.extend(self.selector(part));
         ObjectMeta {
@@ -116,10 +137,10 @@ impl<'a> Scope<'a> {
     }
 
     /// Labels of a pod: the selector's, the user's, and the set that dashboards know.
-    pub fn pod_labels(&self, part: &str) -> BTreeMap<String, String> {
+    pub fn pod_labels(&self, part: &PartName) -> BTreeMap<String, String> {
         let mut labels = self.labels.clone();
         labels.extend(self.selector(part));
-        let name = part.rsplit('/').next().unwrap_or(part);
+        let name = part.short();
         labels.extend(
             [
                 ("name", name),
@@ -132,14 +153,4 @@ impl<'a> Scope<'a> {
         );
         labels
     }
-}
-
-/// A part's name as the value of a label: `service/orders` becomes `service.orders`, for labels know no slash.
-pub fn label(part: &str) -> String {
-    part.replace('/', ".")
-}
-
-/// The part that a label names.
-pub fn part_of(label: &str) -> String {
-    label.replace('.', "/")
 }

@@ -1,5 +1,7 @@
 //! The pods of a workload: what an engine said, and what nobody may forget.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, ContainerPort, LocalObjectReference, PodSpec, PodTemplateSpec,
     ResourceRequirements, Volume, VolumeMount,
@@ -12,18 +14,20 @@ use super::{
     observed::{self, Chosen},
     pod,
     scope::Scope,
-    workload::{CONFIG, Port, Workload},
+    workload::{CONFIG, Files, Port, Workload},
 };
 
-/// Name of the volume of configuration.
-const CONFIG_VOLUME: &str = "config";
+/// Name of the volume of some files of configuration.
+fn config_volume(files: &Files) -> String {
+    if files.suffix.is_empty() { "config".into() } else { format!("config-{}", files.suffix) }
+}
 
 impl Workload {
     /// The pod template, and the images that we chose for it. They stay as the workload remembers them until something else changes: an upgrade of the operator
     /// restarts nothing. What runs is not asked, for somebody may have changed it.
     pub(super) fn template(&self, scope: &Scope<'_>, live: Option<&observed::Workload>) -> (PodTemplateSpec, Chosen) {
         let mut template = self.fresh_template(scope);
-        let digest = digest::of(&(self.without_chosen_images(scope, template.clone()), scope.registry));
+        let digest = digest::of(&(self.without_chosen_images(scope, template.clone()), scope.mirror));
         let remembered = live.and_then(|live| live.chosen.as_ref()).filter(|chosen| chosen.template == digest);
         let mut chosen = Chosen { template: digest, ..Default::default() };
         for container in containers(&mut template).filter(|container| self.is_chosen(scope, container)) {
@@ -54,8 +58,14 @@ impl Workload {
     fn fresh_template(&self, scope: &Scope<'_>) -> PodTemplateSpec {
         let mut annotations = scope.annotations.clone();
         annotations.extend(self.annotations.clone());
-        if let Some((_, files)) = &self.files {
-            annotations.insert(CONFIG.into(), digest::of(files));
+        let rolling = self.files.iter().filter(|files| !files.is_reloaded);
+        let named = |files: &'_ Files| {
+            let prefix = if files.suffix.is_empty() { String::new() } else { format!("{}/", files.suffix) };
+            files.content.iter().map(|(name, text)| (format!("{prefix}{name}"), text.clone())).collect::<Vec<_>>()
+        };
+        let content: BTreeMap<String, String> = rolling.flat_map(named).collect();
+        if !content.is_empty() {
+            annotations.insert(CONFIG.into(), digest::of(&content));
         }
         PodTemplateSpec {
             metadata: Some(ObjectMeta {
@@ -70,20 +80,19 @@ impl Workload {
     fn pod(&self, scope: &Scope<'_>) -> PodSpec {
         let scheduling = self.scheduling.clone().unwrap_or_default();
         let mut volumes = self.volumes.clone();
-        volumes.push(pod::scratch("tmp", self.scratch.unwrap_or("64Mi")));
-        if self.files.is_some() {
-            volumes.push(Volume {
-                name: CONFIG_VOLUME.into(),
-                config_map: Some(ConfigMapVolumeSource { name: self.name.clone(), ..Default::default() }),
-                ..Default::default()
-            });
-        }
-        let sidecars = self.sidecars.iter().cloned().map(|mut container| {
-            container.image_pull_policy = scope.pull_policy.map(Into::into);
-            container
-        });
+        volumes.push(pod::scratch("tmp", self.scratch));
+        volumes.extend(self.files.iter().map(|files| Volume {
+            name: config_volume(files),
+            config_map: Some(ConfigMapVolumeSource { name: self.config_map(scope, files), ..Default::default() }),
+            ..Default::default()
+        }));
+        let others: Vec<Container> = self.init.iter().chain(&self.sidecars).cloned().collect();
+        let others = others
+            .into_iter()
+            .map(|container| Container { image_pull_policy: scope.pull_policy.map(Into::into), ..container });
+        let others: Vec<Container> = others.collect();
         PodSpec {
-            service_account_name: Some(access::account_name(&self.name)),
+            service_account_name: Some(access::account_name(&self.name(scope))),
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             security_context: Some(pod::pod_security(self.user)),
@@ -91,7 +100,7 @@ impl Workload {
             topology_spread_constraints: (self.replicas > 1).then(|| pod::spread(&scope.selector(&self.part))),
             image_pull_secrets: (!scope.pull_secrets.is_empty())
                 .then(|| scope.pull_secrets.iter().map(|name| LocalObjectReference { name: (*name).into() }).collect()),
-            init_containers: (!self.sidecars.is_empty()).then(|| sidecars.collect()),
+            init_containers: (!others.is_empty()).then_some(others),
             containers: vec![self.main_container(scope)],
             volumes: Some(volumes),
             node_selector: (!scheduling.node_selector.is_empty()).then_some(scheduling.node_selector),
@@ -105,9 +114,7 @@ impl Workload {
     fn main_container(&self, scope: &Scope<'_>) -> Container {
         let mut mounts = self.mounts.clone();
         mounts.push(pod::mount("tmp", "/tmp", false));
-        if let Some((folder, _)) = &self.files {
-            mounts.push(pod::mount(CONFIG_VOLUME, folder, true));
-        }
+        mounts.extend(self.files.iter().map(|files| pod::mount(&config_volume(files), &files.folder, true)));
         let some = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
         let port =
             |p: &Port| ContainerPort { name: Some(p.name.clone()), container_port: p.number, ..Default::default() };
@@ -120,10 +127,10 @@ impl Workload {
             env: (!self.env.is_empty()).then(|| self.env.clone()),
             env_from: (!self.env_from.is_empty()).then(|| self.env_from.clone()),
             ports: (!self.ports.is_empty()).then(|| self.ports.iter().map(port).collect()),
-            startup_probe: self.startup.as_ref().map(|(ask, seconds)| ask.probe(1, (*seconds).max(1))),
-            readiness_probe: self.readiness.as_ref().map(|ask| ask.probe(5, 2)),
-            liveness_probe: self.liveness.as_ref().map(|ask| ask.probe(10, 6)),
-            lifecycle: self.shutdown.hook(agents::AGENT_PORT, &agents::drain_path(scope.uid, &self.name)),
+            startup_probe: self.startup.as_ref().map(|(handler, seconds)| handler.probe(1, (*seconds).max(1))),
+            readiness_probe: self.readiness.as_ref().map(|handler| handler.probe(5, 2)),
+            liveness_probe: self.liveness.as_ref().map(|handler| handler.probe(10, 6)),
+            lifecycle: self.shutdown.hook(agents::AGENT_PORT, &agents::drain_path(scope.uid, &self.name(scope))),
             resources: Some(resources(self.resources.as_ref(), self.default_requests)),
             security_context: Some(pod::container_security()),
             volume_mounts: Some(mounts),

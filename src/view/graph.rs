@@ -1,12 +1,9 @@
 //! The application as nodes and wires, with how each of them fares.
 
 use super::{State, Verdict, counts, made_with, pods, verdict};
-use crate::app::{
-    MicroserviceApp, Status,
-    graph::{Edge, Purpose, edges},
-};
-use crate::components::{Component, gateway::Gateway, services};
-use crate::kit::images;
+use crate::app::{MicroserviceApp, Status, unobserved};
+use crate::components::{Dependency, Purpose};
+use crate::kit::{images, part::PartName};
 
 /// Who asks the gateway.
 const USERS: &str = "users";
@@ -79,50 +76,51 @@ pub fn graph(app: &MicroserviceApp, live: bool) -> Graph {
 }
 
 fn nodes(app: &MicroserviceApp, status: &Status) -> Vec<Node> {
-    let spec = &app.spec;
-    let mut nodes = vec![];
-    if let Some(gateway) = &spec.gateway {
-        let users = Node {
-            part: USERS.into(),
-            rank: Rank::Callers,
-            name: USERS.into(),
-            detail: "browsers, programs".into(),
-            routes: vec![],
-            pods: None,
-            state: State::Planned,
-            cause: None,
-        };
-        nodes.extend([users, node(status, Gateway::ROLE, Rank::Entry, gateway.engine().name())]);
+    let parts = app.spec.parts();
+    let of = |rank: Rank| parts.iter().filter(move |part| rank_of(part.is_entry(), &part.name()) == rank);
+    let component = |rank: Rank| of(rank).map(move |part| node(status, &part.name(), rank, part.engine()));
+    let mut nodes: Vec<Node> = component(Rank::Entry).collect();
+    if !nodes.is_empty() {
+        nodes.insert(0, users());
     }
-    for service in &spec.services {
+    for service in &app.spec.services {
         let version = images::version(&service.image).unwrap_or_default();
-        let mut node = node(status, &services::part(&service.name), Rank::Services, version);
+        let mut node = node(status, &PartName::service(&*service.name), Rank::Services, version);
         node.routes = service.routes.iter().map(|route| route.path.clone()).collect();
         nodes.push(node);
     }
-    nodes.extend(
-        spec.registry
-            .as_ref()
-            .map(|registry| node(status, component(registry), Rank::Components, registry.engine().name())),
-    );
-    nodes.extend(
-        spec.database
-            .as_ref()
-            .map(|database| node(status, component(database), Rank::Components, database.engine().name())),
-    );
+    nodes.extend(component(Rank::Components));
     nodes
 }
 
-fn component<C: Component>(_: &C) -> &'static str {
-    C::ROLE
+fn rank_of(is_entry: bool, part: &PartName) -> Rank {
+    match part {
+        _ if is_entry => Rank::Entry,
+        PartName::Service(_) => Rank::Services,
+        _ => Rank::Components,
+    }
 }
 
-fn node(status: &Status, part: &str, rank: Rank, planned: &str) -> Node {
-    let found = status.parts.iter().find(|p| p.name == part);
+fn users() -> Node {
     Node {
-        part: part.into(),
+        part: USERS.into(),
+        rank: Rank::Callers,
+        name: USERS.into(),
+        detail: "browsers, programs".into(),
+        routes: vec![],
+        pods: None,
+        state: State::Planned,
+        cause: None,
+    }
+}
+
+fn node(status: &Status, part: &PartName, rank: Rank, planned: &str) -> Node {
+    let text = part.to_string();
+    let found = status.parts.iter().find(|p| p.name == text);
+    Node {
+        part: text,
         rank,
-        name: part.rsplit('/').next().unwrap_or_default().into(),
+        name: part.short().into(),
         detail: found.map(made_with).filter(|text| !text.is_empty()).unwrap_or_else(|| planned.into()),
         routes: vec![],
         pods: found.and_then(pods),
@@ -135,11 +133,13 @@ fn node(status: &Status, part: &str, rank: Rank, planned: &str) -> Node {
 fn wires(app: &MicroserviceApp, status: &Status, nodes: &[Node]) -> Vec<Wire> {
     let place = |part: &str| nodes.iter().position(|node| node.part == part);
     let mut wires: Vec<Wire> = vec![];
-    let entry = place(USERS).zip(place(Gateway::ROLE));
+    let gateway = nodes.iter().position(|node| node.rank == Rank::Entry);
+    let entry = place(USERS).zip(gateway);
     wires.extend(entry.map(|(from, to)| Wire { from, to, proof: Proof::Plain, said: String::new() }));
-    for edge in edges(&app.spec) {
-        let Some((from, to)) = place(&edge.from).zip(place(&edge.to)) else { continue };
-        let (proof, said) = proof(&edge, status);
+    for dependency in unobserved(app).1.dependencies {
+        let (user, target) = (dependency.user.to_string(), dependency.target.to_string());
+        let Some((from, to)) = place(&user).zip(place(&target)) else { continue };
+        let (proof, said) = proof(&dependency, status);
         match wires.iter_mut().find(|wire| (wire.from, wire.to) == (from, to)) {
             Some(wire) => wire.said = format!("{}, {said}", wire.said),
             None => wires.push(Wire { from, to, proof, said }),
@@ -148,13 +148,14 @@ fn wires(app: &MicroserviceApp, status: &Status, nodes: &[Node]) -> Vec<Wire> {
     wires
 }
 
-fn proof(edge: &Edge<'_>, status: &Status) -> (Proof, String) {
-    let service = match edge.purpose {
-        Purpose::Route(_, route) => return (Proof::Plain, route.path.clone()),
-        Purpose::Call(..) => return (Proof::Plain, "calls".into()),
-        Purpose::Use(service, _) => service,
-    };
-    let binding = status.bindings.iter().find(|b| b.service == service.name && b.name == edge.to);
+fn proof(dependency: &Dependency, status: &Status) -> (Proof, String) {
+    match &dependency.purpose {
+        Purpose::Route(route) => return (Proof::Plain, route.path.clone()),
+        Purpose::Call { .. } => return (Proof::Plain, "calls".into()),
+        Purpose::Use(_) => {}
+    }
+    let (user, target) = (dependency.login(), dependency.target.to_string());
+    let binding = status.bindings.iter().find(|b| b.service == user && b.name == target);
     let Some(binding) = binding else { return (Proof::Unproved, "uses".into()) };
     let said = binding.message.as_deref().unwrap_or(&binding.reason);
     match (binding.proved.as_str(), &binding.identity) {

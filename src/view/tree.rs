@@ -6,8 +6,10 @@ use super::{State, Style, Tone, Verdict, counts, made_with, outline, pods, style
 use crate::app::{
     DataRetention, MicroserviceApp, Status,
     status::{BindingStatus, PartStatus},
+    unobserved,
 };
-use crate::components::{Component, database::Database, services};
+use crate::components::{Purpose, services};
+use crate::kit::part;
 
 /// What a tree is drawn of.
 pub struct Frame<'a> {
@@ -78,13 +80,11 @@ fn parts(frame: &Frame<'_>, status: &Status) -> Vec<String> {
 
 /// Name, state, what it is made with, pods, address, and what else is worth knowing.
 fn row(frame: &Frame<'_>, part: &PartStatus) -> [String; 6] {
-    let note = match part.name.strip_prefix("service/") {
+    let note = match part::service_of(&part.name) {
         Some(name) => frame.app.spec.services.iter().find(|s| s.name == name).map(routes).unwrap_or_default(),
-        None if part.name == Database::ROLE && frame.app.spec.data_retention == Some(DataRetention::Delete) => {
-            "data goes with the application".into()
-        }
-        None if part.name == Database::ROLE => "keeps data on delete".into(),
-        None => String::new(),
+        None if !keeps_data(frame.app, &part.name) => String::new(),
+        None if frame.app.spec.data_retention == Some(DataRetention::Delete) => "data goes with the application".into(),
+        None => "keeps data on delete".into(),
     };
     let state = part.reason.clone();
     [
@@ -95,6 +95,11 @@ fn row(frame: &Frame<'_>, part: &PartStatus) -> [String; 6] {
         part.address.clone().unwrap_or_default(),
         note,
     ]
+}
+
+fn keeps_data(app: &MicroserviceApp, part: &str) -> bool {
+    let (scope, _) = unobserved(app);
+    app.spec.parts().iter().filter_map(|it| it.store(&scope)).any(|store| store.part.to_string() == part)
 }
 
 /// The paths that lead to a service.
@@ -112,12 +117,13 @@ fn leaves(frame: &Frame<'_>, status: &Status, part: &PartStatus) -> Vec<String> 
     if let Some(message) = part.message.as_deref().filter(|_| part.ready != "True") {
         leaves.extend(style.wrap(message, 6).iter().map(|line| style.paint(State::of(part).tone(), line)));
     }
-    let Some(name) = part.name.strip_prefix("service/") else { return leaves };
-    leaves
-        .extend(status.bindings.iter().filter(|binding| binding.service == name).map(|binding| bound(frame, binding)));
-    let service = frame.app.spec.services.iter().find(|service| service.name == name);
-    let called: Vec<&str> =
-        service.iter().flat_map(|service| &service.calls).map(|call| call.service.as_str()).collect();
+    let Some(name) = part::service_of(&part.name) else { return leaves };
+    let own = status.bindings.iter().filter(|binding| binding.service == name);
+    leaves.extend(own.map(|binding| bound(frame, binding)));
+    let (_, wiring) = unobserved(frame.app);
+    let user = part::PartName::service(name);
+    let calls = wiring.of(&user).filter(|it| matches!(it.purpose, Purpose::Call { .. }));
+    let called: Vec<&str> = calls.map(|it| it.target.short()).collect();
     let calls = style.wrap(&called.join(", "), 12);
     leaves.extend(
         calls
@@ -154,7 +160,7 @@ fn next(frame: &Frame<'_>, status: &Status, verdict: &Verdict) -> String {
     match status.parts.iter().find(running) {
         _ if verdict.state == State::Ready => format!("{program} graph {app} -n {namespace} -o svg > {app}.svg"),
         Some(part) => {
-            let label = crate::kit::scope::label(&part.name);
+            let label = part::label(&part.name);
             format!(
                 "kubectl -n {namespace} logs -l microapp.dev/app={app},microapp.dev/part={label} --all-containers --prefix --tail 20"
             )

@@ -46,7 +46,8 @@ pub fn service(name: &str, routes: Value) -> Value {
 /// What the operator makes of the gateway: Envoy's configuration and the plan of its agent.
 pub fn rendered(spec: &Value) -> (Value, Value) {
     let (app, observed, settings) = (app(spec), Observed::default(), Settings::default());
-    let objects = App::resolve(&app, &observed, &settings).unwrap_or_else(|problems| panic!("{problems:?}")).build();
+    let sound = App::resolve(&app, &settings).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let objects = sound.desired(&observed).objects;
     let map = objects.iter().find(|object| object.id().to_string() == "ConfigMap/shop-gateway").unwrap();
     let file = |key: &str| serde_json::from_str(map.body["data"][key].as_str().unwrap()).unwrap();
     (file("envoy.json"), file("plan.json"))

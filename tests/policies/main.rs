@@ -194,10 +194,9 @@ fn objects(namespace: &str, uid: &str, anchor: &str) -> Vec<Object> {
     let facts = Facts::Anchor(Anchor { engine: "PostgreSQL".into(), id: "5d0cb2b7".into(), ..Default::default() });
     let id = microapp::kit::objects::Id { kind: "ControllerRevision", name: "shop-database-data".into() };
     observed.records.insert(id, Record { uid: anchor.into(), facts, ..Default::default() });
-    App::resolve(&resource, &observed, &Settings::default())
-        .map_err(|problems| format!("{problems:?}"))
-        .unwrap()
-        .build()
+    let settings = Settings::default();
+    let sound = App::resolve(&resource, &settings).map_err(|problems| format!("{problems:?}")).unwrap();
+    sound.desired(&observed).objects
 }
 
 /// The same without its owner: where there is no such application, the garbage collector would take it.

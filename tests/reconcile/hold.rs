@@ -21,7 +21,7 @@ use crate::support::{
 };
 
 const ORDERS: &str = "shop--orders";
-const EDGES: &str = "microapp.dev/edges";
+const DEPENDENCIES: &str = "microapp.dev/dependencies";
 
 /// What a part waits for, as one text.
 fn waits(status: &Status, part: &str) -> String {
@@ -121,7 +121,7 @@ async fn a_call_that_starts_after_waits_for_the_other_service() {
     let space = &world.space;
     let with = |replicas: i32| {
         shop_with(|spec| {
-            spec["services"][0]["calls"] = json!([{ "service": "orders", "start": "After" }]);
+            spec["services"][0]["calls"] = json!([{ "service": "orders", "waitFor": "Ready" }]);
             spec["services"][1]["replicas"] = replicas.into();
         })
     };
@@ -167,7 +167,8 @@ async fn a_lost_login_is_made_anew_and_rolled_out() {
     let space = &world.space;
     space.apply(shop()).await;
     space.until_ready("shop").await;
-    let edges = async || template(space, ORDERS).await["metadata"]["annotations"][EDGES].as_str().unwrap().to_owned();
+    let edges =
+        async || template(space, ORDERS).await["metadata"]["annotations"][DEPENDENCIES].as_str().unwrap().to_owned();
     let first = edges().await;
     assert!(first.starts_with("database=shop-database-login-orders-v1-"), "{first}");
     space.remove(&format!("Secret/{}", first.split_once('=').unwrap().1)).await;

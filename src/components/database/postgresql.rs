@@ -1,17 +1,21 @@
 //! PostgreSQL, one instance: <https://www.postgresql.org/docs/current/>; the image: <https://hub.docker.com/_/postgres>.
 
-use super::{Database, DatabaseEdge, admin_secret, ask, claim, hook, login_secret, version};
-use crate::components::{Component, Engine, Wiring};
+use std::collections::BTreeSet;
+
+use super::Database;
+use crate::components::{Component, Dependency, Engine, Names, Wiring};
 use crate::kit::{
     agents,
     binding::{Binding, from_secret, value},
-    credentials::{self, PASSWORD, USERNAME},
+    credentials::{PASSWORD, USERNAME},
     images::{self, Version},
     objects::Objects,
-    pod::{self, Ask, Shutdown},
+    part::PartName,
+    pod::{self, ProbeHandler, Shutdown},
     problem::Problem,
     scope::Scope,
-    volumes::{self, Data},
+    store::{self, Store},
+    volumes::DATA,
     workload::{Port, Workload},
 };
 
@@ -27,6 +31,9 @@ const VOLUME: &str = "/var/lib/postgresql";
 /// Shared memory of parallel queries when no memory limit bounds it: a runtime's own 64 MB are too little for them.
 const SHARED_MEMORY: &str = "1Gi";
 
+/// How a new data folder is made.
+const INITDB: &str = "--data-checksums --auth-host=scram-sha-256 --auth-local=scram-sha-256 --encoding=UTF8";
+
 pub struct PostgreSql;
 
 impl Engine<Database> for PostgreSql {
@@ -34,126 +41,109 @@ impl Engine<Database> for PostgreSql {
         ENGINE
     }
 
-    fn check(&self, scope: &Scope<'_>, spec: &Database) -> Vec<Problem> {
-        let wanted = version(scope, spec, images::POSTGRESQL);
-        let mut problems = vec![];
-        if !images::POSTGRESQL.iter().any(|(major, _)| *major == wanted.major) {
-            let known: Vec<_> = images::POSTGRESQL.iter().map(|(major, _)| format!("'{major}'")).collect();
-            let message =
-                format!("PostgreSQL {} is not a tested major; write one of {}", wanted.major, known.join(", "));
-            problems.push(Problem::new("spec.database.version", "UnknownVersion", message));
+    fn names(&self) -> Names {
+        Names { reserved: RESERVED, field: "databaseName", noun: "database", dash: Some('_') }
+    }
+
+    fn store<'a>(&self, scope: &'a Scope<'a>, spec: &'a Database) -> Option<Store<'a>> {
+        let store = Store::new(scope, PartName::component(Database::ROLE), ENGINE, version(scope, spec).major);
+        Some(Store { storage: spec.storage.as_ref(), ..store })
+    }
+
+    fn obstacles(&self, scope: &Scope<'_>, spec: &Database) -> Vec<Problem> {
+        let unknown = images::untested(ENGINE, images::POSTGRESQL, &version(scope, spec).major);
+        let unknown = unknown.map(|text| Problem::new("spec.database.version", "UnknownVersion", text));
+        unknown.into_iter().chain(self.store(scope, spec).and_then(|store| store.obstacle())).collect()
+    }
+
+    /// Passwords are letters and digits, so addresses need no escaping.
+    fn binding(&self, scope: &Scope<'_>, _: &Database, dependency: &Dependency) -> Option<Binding> {
+        let database = self.names().inside(&dependency.resource());
+        let url = "$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@$(DATABASE_HOSTPORT)/$(DATABASE_NAME)";
+        Some(Binding {
+            name: Database::ROLE.to_string(),
+            kind: "postgresql".into(),
+            host: scope.component(Database::ROLE, ""),
+            port: PORT,
+            files: vec![("database", database.clone())],
+            resource: Some(database),
+            secret: dependency.credential.as_ref().map(|it| it.secret.clone()),
+            urls: vec![
+                ("URL", format!("postgresql://{url}")),
+                ("JDBC_URL", "jdbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
+                ("R2DBC_URL", "r2dbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
+            ],
+            tls: None,
+        })
+    }
+
+    fn build(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring) -> Objects {
+        let Some(store) = self.store(scope, spec) else { return Objects::default() };
+        let mut objects = store.objects();
+        objects.extend(store.admin_secret(ADMIN));
+        for (user, credential) in wiring.users(Database::ROLE).filter_map(|it| Some((it, it.credential.as_ref()?))) {
+            objects.extend(store.login_secret(credential, &user.login()));
         }
-        problems.extend(ask(scope, spec, data(&wanted), |place| place.obstacle()));
-        problems
+        let server = server(spec, &version(scope, spec), &store.admin().secret);
+        objects.extend(server.stateful(scope, &[(DATA, VOLUME)]));
+        objects
     }
 
-    fn hints(&self, scope: &Scope<'_>, spec: &Database) -> Vec<Problem> {
-        ask(scope, spec, data(&version(scope, spec, images::POSTGRESQL)), |place| place.hints())
-    }
-
-    fn reserved(&self) -> &'static [&'static str] {
-        RESERVED
-    }
-
-    fn build(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring, out: &mut Objects) {
-        let (name, hook, claim) = (scope.component(Database::ROLE, ""), hook(scope), claim(scope));
-        let version = version(scope, spec, images::POSTGRESQL);
-        let data = data(&version);
-        volumes::anchor(scope, &hook, data, &[&claim], out);
-        let admin = admin_secret(scope);
-        credentials::login(scope, &hook, data.part, &admin, ADMIN, Some(claim.clone()), out);
-        for edge in &wiring.databases {
-            let login = login_secret(scope, &edge.service, edge.login);
-            credentials::login(scope, &hook, data.part, &login, &edge.service, None, out);
-        }
-        volumes::claim(scope, &hook, &claim, data, spec.storage.as_ref(), out);
-        server(spec, name, &version, &admin).stateful(scope, VOLUME, out);
-    }
-
-    fn provision(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring) -> Option<agents::Provision> {
-        let databases: std::collections::BTreeSet<_> =
-            wiring.databases.iter().map(|edge| edge.database.clone()).collect();
-        let login = |edge: &DatabaseEdge| {
-            let (secret, service) = (login_secret(scope, &edge.service, edge.login), edge.service.clone());
-            agents::DatabaseLogin {
-                username: service.clone(),
-                service,
-                secret,
-                database: edge.database.clone(),
-                read_only: edge.read_only,
-            }
+    fn provision(&self, scope: &Scope<'_>, spec: &Database, wiring: &Wiring) -> Vec<agents::Provision> {
+        let Some(store) = self.store(scope, spec) else { return vec![] };
+        let database = |user: &Dependency| self.names().inside(&user.resource());
+        let databases: BTreeSet<_> = wiring.users(Database::ROLE).map(database).collect();
+        let login = |user: &Dependency| agents::DatabaseLogin {
+            username: user.login(),
+            service: user.login(),
+            secret: user.credential.as_ref().map(|it| it.secret.clone()).unwrap_or_default(),
+            database: database(user),
+            read_only: user.request().is_some_and(|request| request.read_only),
         };
-        Some(agents::Provision::PostgreSQL(agents::PostgreSQL {
-            component: Database::ROLE.into(),
+        vec![agents::Provision::PostgreSQL(agents::PostgreSQL {
+            component: Database::ROLE.to_string(),
             host: scope.component(Database::ROLE, ""),
             port: PORT as u16,
-            admin_secret: admin_secret(scope),
+            admin_secret: store.admin().secret,
             databases: databases.into_iter().collect(),
-            version: version(scope, spec, images::POSTGRESQL).major,
-            logins: wiring.databases.iter().map(login).collect(),
-        }))
+            version: store.major,
+            logins: wiring.users(Database::ROLE).map(login).collect(),
+        })]
     }
 }
 
-fn data(version: &Version) -> Data<'_> {
-    Data { part: Database::ROLE, engine: ENGINE, major: &version.major }
+/// What the user asks for; else what the data was written by; else the newest tested.
+fn version(scope: &Scope<'_>, spec: &Database) -> Version {
+    let recorded = store::recorded(scope, &PartName::component(Database::ROLE));
+    images::version_of(images::POSTGRESQL, spec.version.as_ref().map(ToString::to_string), recorded)
 }
 
-fn server(spec: &Database, name: String, version: &Version, admin: &str) -> Workload {
+fn server(spec: &Database, version: &Version, admin: &str) -> Workload {
     let limit = spec.runtime.resources.as_ref().and_then(|it| it.limits.get("memory")).map(ToString::to_string);
     Workload {
-        name,
-        part: Database::ROLE.into(),
-        container: "postgresql".into(),
         image: spec.runtime.image.clone(),
         default_image: images::postgresql(&version.exact),
         user: USER,
-        replicas: 1,
         ports: vec![Port::new("postgresql", PORT)],
         env: vec![
             value("PGDATA", format!("{VOLUME}/{}/docker", version.major)),
             from_secret("POSTGRES_USER", admin, USERNAME),
             from_secret("POSTGRES_PASSWORD", admin, PASSWORD),
             value("POSTGRES_DB", "postgres"),
-            value(
-                "POSTGRES_INITDB_ARGS",
-                "--data-checksums --auth-host=scram-sha-256 --auth-local=scram-sha-256 --encoding=UTF8",
-            ),
+            value("POSTGRES_INITDB_ARGS", INITDB),
         ],
         volumes: vec![pod::scratch("run", "16Mi"), pod::memory("shm", limit.as_deref().unwrap_or(SHARED_MEMORY))],
         mounts: vec![pod::mount("run", "/var/run/postgresql", false), pod::mount("shm", "/dev/shm", false)],
-        // The one probe, and one that ends nothing: a first start makes the data, and a recovery reads the log, for as long as that takes. Ended in the
-        // midst of it, the server would begin again from the same place, for ever.
-        readiness: Some(Ask::Exec(&["pg_isready", "--host=127.0.0.1", "--username=postgres", "--quiet"])),
+        // The one probe, and one that restarts nothing: a first start makes the data, and a recovery reads the log, for
+        // as long as that takes. Restarted in the midst of it, the server would begin again from the same place.
+        readiness: Some(ProbeHandler::Exec(&["pg_isready", "--host=127.0.0.1", "--username=postgres", "--quiet"])),
         resources: spec.runtime.resources.clone(),
         default_requests: ("100m", "256Mi"),
         scheduling: spec.runtime.scheduling.clone(),
         shutdown: Shutdown { stop: 120, ..Default::default() },
         // A version that the user asks for is a change of its own.
-        annotations: spec.version.iter().map(|asked| ("microapp.dev/version".to_owned(), asked.to_string())).collect(),
-        ..Default::default()
-    }
-}
-
-/// How a service reaches its database. Passwords are letters and digits, so addresses need no escaping.
-pub fn binding(scope: &Scope<'_>, edge: &DatabaseEdge) -> Binding {
-    let (host, database) = (scope.component(Database::ROLE, ""), &edge.database);
-    Binding {
-        name: Database::ROLE.into(),
-        kind: "postgresql".into(),
-        port: PORT,
-        resource: Some(database.clone()),
-        secret: Some(login_secret(scope, &edge.service, edge.login)),
-        urls: vec![
-            (
-                "URL",
-                "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into(),
-            ),
-            ("JDBC_URL", "jdbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
-            ("R2DBC_URL", "r2dbc:postgresql://$(DATABASE_HOSTPORT)/$(DATABASE_NAME)".into()),
-        ],
-        host,
-        tls: None,
+        annotations: spec.version.iter().map(|v| ("microapp.dev/version".to_owned(), v.to_string())).collect(),
+        ..Workload::new(PartName::component(Database::ROLE), "postgresql")
     }
 }
 
@@ -162,7 +152,7 @@ mod tests {
     use super::*;
 
     fn of(spec: &Database) -> Workload {
-        server(spec, "shop-database".into(), &images::version_of(images::POSTGRESQL, None, None), "admin")
+        server(spec, &images::version_of(images::POSTGRESQL, None, None), "admin")
     }
 
     #[test]
@@ -173,7 +163,7 @@ mod tests {
             server.startup.is_none() && server.liveness.is_none(),
             "a probe that can fail while it recovers ends it"
         );
-        assert!(matches!(server.readiness, Some(Ask::Exec(command)) if command[0] == "pg_isready"));
+        assert!(matches!(server.readiness, Some(ProbeHandler::Exec(command)) if command[0] == "pg_isready"));
     }
 
     #[test]

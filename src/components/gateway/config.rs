@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Gateway, routes};
-use crate::components::Wiring;
+use super::{Gateway, ServiceRoute, routes};
 use crate::kit::agents::{GATEWAY_STATS, endpoints_file};
 
 /// Ports of the container: requests; readiness and metrics; administration, on loopback only.
@@ -21,11 +20,11 @@ const ADMIN: &str = "envoy_admin";
 const CONNECTIONS: u32 = 16384;
 
 /// The whole configuration of one Envoy. `name` is what a request is for that names no host, as HTTP/1.0 allows.
-pub fn bootstrap(spec: &Gateway, wiring: &Wiring, name: &str) -> Value {
-    let services: BTreeSet<&str> = wiring.routes.iter().map(|route| route.service.as_str()).collect();
+pub fn bootstrap(spec: &Gateway, routes: &[ServiceRoute], name: &str) -> Value {
+    let services: BTreeSet<&str> = routes.iter().map(|route| route.service.as_str()).collect();
     let clusters: Vec<Value> = services.into_iter().map(cluster).chain([admin_cluster()]).collect();
     let host = spec.hosts.iter().find(|host| !host.starts_with('*')).map_or(name, String::as_str);
-    let hosts = routes::virtual_hosts(&routes::groups(spec, &wiring.routes), &wiring.routes, &retries());
+    let hosts = routes::virtual_hosts(&routes::groups(spec, routes), routes, &retries());
     let mut ready = listener("ready", READY_PORT, readiness());
     ready["ignore_global_conn_limit"] = true.into();
     json!({

@@ -8,7 +8,7 @@ use super::envoy::CONFIG_FILE;
 use crate::kit::{
     access,
     agents::{self, AGENT_PORT, ENDPOINTS_FOLDER, PLAN_FILE, PLAN_FOLDER},
-    pod::{self, Ask},
+    pod::{self, ProbeHandler},
     scope::Scope,
     template::agent,
 };
@@ -25,9 +25,9 @@ pub fn container(scope: &Scope<'_>, files: &BTreeMap<String, String>) -> Contain
     ];
     let mut container =
         pod::sidecar(agent(scope, "discover", &["agent", "discover", "--configuration", &digest], mounts));
-    let ready = Ask::Http { path: "/readyz".into(), port: AGENT_PORT };
+    let ready = ProbeHandler::Http { path: "/readyz".into(), port: AGENT_PORT };
     container.startup_probe = Some(ready.probe(1, 120));
-    container.liveness_probe = Some(Ask::Http { path: "/livez".into(), port: AGENT_PORT }.probe(10, 6));
+    container.liveness_probe = Some(ProbeHandler::Http { path: "/livez".into(), port: AGENT_PORT }.probe(10, 6));
     container
 }
 

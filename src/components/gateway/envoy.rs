@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{Exposure, Gateway, RouteEdge, config, discover};
+use super::{Gateway, ServiceRoute, config, discover, expose, route_conflicts, routes, too_large, unknown_hosts, url};
 use crate::components::{Component, Engine, Wiring};
 use crate::kit::{
     access,
     agents::{self, AGENT_PORT, BOOTSTRAP, DiscoverCluster, DiscoverPlan, ENDPOINTS_FOLDER, PLAN_FILE},
     images,
     objects::Objects,
-    pod::{self, Ask, Shutdown},
+    part::PartName,
+    pod::{self, ProbeHandler, Shutdown},
+    problem::Problem,
     scope::Scope,
-    workload::{Port, Workload},
+    workload::{Files, MAIN_PORT, Port, Workload},
 };
 
 /// User of the official image.
@@ -35,86 +37,93 @@ impl Engine<Gateway> for Envoy {
         "Envoy"
     }
 
-    fn build(&self, scope: &Scope<'_>, spec: &Gateway, wiring: &Wiring, out: &mut Objects) {
-        let name = scope.component(Gateway::ROLE, "");
-        let (drain, host) = (drain_seconds(wiring), format!("{name}.{}.svc", scope.namespace));
-        let shutdown = shutdown(drain);
-        let no_mesh = NO_MESH.into_iter().filter(|key| !scope.annotations.contains_key(*key));
-        let files = files(spec, wiring, &host, agents::drain_path(scope.uid, &name));
-        let workload = Workload {
-            part: Gateway::ROLE.into(),
-            container: "envoy".into(),
-            image: spec.runtime.image.clone(),
-            default_image: images::ENVOY.into(),
-            command: vec!["envoy".into()],
-            args: [
-                "--config-path",
-                BOOTSTRAP,
-                "--disable-hot-restart",
-                "--drain-time-s",
-                &drain.to_string(),
-                "--log-level",
-                "warn",
-            ]
-            .map(Into::into)
-            .into(),
-            user: USER,
-            replicas: spec.replicas.unwrap_or(if scope.highly_available { 2 } else { 1 }),
-            ports: vec![Port { exposed: Some(80), protocol: Some("http"), ..Port::new("http", config::HTTP_PORT) }],
-            sidecars: vec![discover::container(scope, &files)],
-            files: Some(("/etc/envoy".into(), files)),
-            volumes: vec![pod::scratch("endpoints", "16Mi"), access::token("token"), discover::plan_volume(&name)],
-            mounts: vec![pod::mount("endpoints", ENDPOINTS_FOLDER, true)],
-            startup: Some((ready(), 60)),
-            readiness: Some(ready()),
-            liveness: Some(ready()),
-            resources: spec.runtime.resources.clone(),
-            default_requests: ("50m", "64Mi"),
-            scheduling: spec.runtime.scheduling.clone(),
-            shutdown,
-            annotations: no_mesh.map(|key| (key.to_owned(), format!("{},{AGENT_PORT}", config::READY_PORT))).collect(),
-            rules: vec![access::rule("discovery.k8s.io", "endpointslices", &[], &["get", "list", "watch"])],
-            name,
-            ..Default::default()
-        };
-        let from = out.len();
-        workload.deployment(scope, out);
-        // An Envoy that drains is not ready, and lives: it is begun anew only when the agent has not taken back in time what nobody meant.
-        let patience = (shutdown.grace_seconds() + 60) / 10;
-        let probe = "/spec/template/spec/containers/0/livenessProbe/failureThreshold";
-        out.amend_since(from, "Deployment", |object| {
-            if let Some(failures) = object.pointer_mut(probe) {
-                *failures = patience.into();
-            }
-        });
-        out.amend_since(from, "Service", |service| expose(scope, spec, service));
+    fn mistakes(&self, scope: &Scope<'_>, spec: &Gateway, wiring: &Wiring) -> Vec<Problem> {
+        let conflicts = unknown_hosts(spec, wiring).into_iter().chain(route_conflicts(spec, wiring));
+        conflicts.chain(too_large(scope, spec, wiring)).collect()
+    }
+
+    fn url(&self, scope: &Scope<'_>, spec: &Gateway) -> Option<String> {
+        url(scope, spec)
+    }
+
+    fn build(&self, scope: &Scope<'_>, spec: &Gateway, wiring: &Wiring) -> Objects {
+        let routes = routes(wiring);
+        let shutdown = shutdown(drain_seconds(&routes));
+        let mut expanded = workload(scope, spec, &routes, shutdown).deployment(scope);
+        // An Envoy that drains is not ready, and lives: it is restarted only when the agent has not taken back in time
+        // what nobody meant.
+        if let Some(probe) = expanded.pod().containers.iter_mut().find_map(|it| it.liveness_probe.as_mut()) {
+            probe.failure_threshold = i32::try_from((shutdown.grace_seconds() + 60) / 10).ok();
+        }
+        if let Some(service) = &mut expanded.service {
+            expose(scope, spec, service);
+        }
+        expanded.into()
     }
 }
 
-fn ready() -> Ask {
-    Ask::Http { path: "/ready".into(), port: config::READY_PORT }
+fn workload(scope: &Scope<'_>, spec: &Gateway, routes: &[ServiceRoute], shutdown: Shutdown) -> Workload {
+    let part = PartName::component(Gateway::ROLE);
+    let files = files(scope, spec, routes);
+    let drain = drain_seconds(routes).to_string();
+    let no_mesh = NO_MESH.into_iter().filter(|key| !scope.annotations.contains_key(*key));
+    Workload {
+        image: spec.runtime.image.clone(),
+        default_image: images::ENVOY.into(),
+        command: vec!["envoy".into()],
+        args: ["--config-path", BOOTSTRAP, "--disable-hot-restart", "--drain-time-s", &drain, "--log-level", "warn"]
+            .map(Into::into)
+            .into(),
+        user: USER,
+        replicas: spec.replicas.unwrap_or(if scope.highly_available { 2 } else { 1 }),
+        ports: vec![Port { exposed: Some(80), protocol: Some("http"), ..Port::new("http", config::HTTP_PORT) }],
+        sidecars: vec![discover::container(scope, &files)],
+        volumes: vec![
+            pod::scratch("endpoints", "16Mi"),
+            access::token("token"),
+            discover::plan_volume(&scope.object(&part, "")),
+        ],
+        files: vec![Files { folder: "/etc/envoy".into(), content: files, ..Default::default() }],
+        mounts: vec![pod::mount("endpoints", ENDPOINTS_FOLDER, true)],
+        startup: Some((ready(), 60)),
+        readiness: Some(ready()),
+        liveness: Some(ready()),
+        resources: spec.runtime.resources.clone(),
+        scheduling: spec.runtime.scheduling.clone(),
+        shutdown,
+        annotations: no_mesh.map(|key| (key.to_owned(), format!("{},{AGENT_PORT}", config::READY_PORT))).collect(),
+        rules: vec![access::rule("discovery.k8s.io", "endpointslices", &[], &["get", "list", "watch"])],
+        ..Workload::new(part, "envoy")
+    }
+}
+
+fn ready() -> ProbeHandler {
+    ProbeHandler::Http { path: "/ready".into(), port: config::READY_PORT }
 }
 
 /// All that the pods are told: Envoy's configuration, and the plan of its agent.
-pub fn files(spec: &Gateway, wiring: &Wiring, host: &str, drain_path: String) -> BTreeMap<String, String> {
-    let cluster = |route: &RouteEdge| DiscoverCluster {
+pub fn files(scope: &Scope<'_>, spec: &Gateway, routes: &[ServiceRoute]) -> BTreeMap<String, String> {
+    let name = scope.component(Gateway::ROLE, "");
+    let cluster = |route: &ServiceRoute| DiscoverCluster {
         name: route.service.clone(),
-        service: route.backend.clone(),
-        port_name: route.port_name.clone(),
+        service: scope.object(&PartName::service(&*route.service), ""),
+        port_name: MAIN_PORT.into(),
     };
-    let mut clusters: Vec<DiscoverCluster> = wiring.routes.iter().map(cluster).collect();
+    let mut clusters: Vec<DiscoverCluster> = routes.iter().map(cluster).collect();
     clusters.dedup();
-    let drain = drain_seconds(wiring);
+    let drain = drain_seconds(routes);
     let plan = DiscoverPlan {
         clusters,
         envoy_admin: format!("127.0.0.1:{}", config::ADMIN_PORT),
-        drain_path,
+        drain_path: agents::drain_path(scope.uid, &name),
         drain_seconds: drain.unsigned_abs(),
         grace_seconds: shutdown(drain).grace_seconds().unsigned_abs(),
         bootstrap: CONFIG_FILE.into(),
     };
     let plan = serde_json::to_string(&plan).unwrap_or_default();
-    [(CONFIG_FILE.to_owned(), config::bootstrap(spec, wiring, host).to_string()), (PLAN_FILE.to_owned(), plan)].into()
+    let host = format!("{name}.{}.svc", scope.namespace);
+    let bootstrap = config::bootstrap(spec, routes, &host).to_string();
+    [(CONFIG_FILE.to_owned(), bootstrap), (PLAN_FILE.to_owned(), plan)].into()
 }
 
 /// The hook may take a little longer than what it waits for.
@@ -123,21 +132,10 @@ fn shutdown(drain: i64) -> Shutdown {
 }
 
 /// How long a pod that ends waits for open requests.
-fn drain_seconds(wiring: &Wiring) -> i64 {
-    let allowed =
-        |route: &RouteEdge| if route.timeout_seconds == 0 { LONGEST_DRAIN } else { route.timeout_seconds.into() };
-    (NEWS + wiring.routes.iter().map(allowed).max().unwrap_or_default()).min(LONGEST_DRAIN)
-}
-
-/// Opens the gateway's Service as far as the user wants it open.
-fn expose(scope: &Scope<'_>, spec: &Gateway, service: &mut serde_json::Value) {
-    let kind = match spec.exposure.unwrap_or_default() {
-        Exposure::ClusterIP => "ClusterIP",
-        Exposure::NodePort => "NodePort",
-        Exposure::LoadBalancer => "LoadBalancer",
+fn drain_seconds(routes: &[ServiceRoute]) -> i64 {
+    let allowed = |it: &ServiceRoute| match it.route.timeout_seconds {
+        0 => LONGEST_DRAIN,
+        seconds => seconds.into(),
     };
-    service["spec"]["type"] = kind.into();
-    for (key, text) in scope.annotations.iter().chain(&spec.annotations) {
-        service["metadata"]["annotations"][key] = text.as_str().into();
-    }
+    (NEWS + routes.iter().map(allowed).max().unwrap_or_default()).min(LONGEST_DRAIN)
 }

@@ -12,5 +12,7 @@ impl Engine<Registry> for Kubernetes {
         "Kubernetes"
     }
 
-    fn build(&self, _: &Scope<'_>, _: &Registry, _: &Wiring, _: &mut Objects) {}
+    fn build(&self, _: &Scope<'_>, _: &Registry, _: &Wiring) -> Objects {
+        Objects::default()
+    }
 }

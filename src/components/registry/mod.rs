@@ -6,9 +6,10 @@ mod spec;
 pub use spec::*;
 
 use super::{Component, Engine};
+use crate::kit::part::Role;
 
 impl Component for Registry {
-    const ROLE: &'static str = "registry";
+    const ROLE: Role = Role::new("registry");
 
     fn engine(&self) -> &'static dyn Engine<Self> {
         match self.engine.unwrap_or_default() {

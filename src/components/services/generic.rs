@@ -2,48 +2,73 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, ConfigMapProjection, ConfigMapVolumeSource, EnvFromSource,
-    EnvVar, EnvVarSource, KeyToPath, ProjectedVolumeSource, SecretEnvSource, SecretKeySelector, SecretProjection,
-    SecretVolumeSource, Volume, VolumeProjection,
-};
+use k8s_openapi::api::core::v1::EnvVar;
 
-use super::{DEFAULT_USER, PortProtocol, Probe, Protocol, Service, ServiceWiring, Source, Variable, part};
+use super::{
+    DEFAULT_USER, PortProtocol, Probe, Protocol, Service,
+    pod::{binding_files, config_files, env_from, variable},
+};
+use crate::components::{Component, Dependency, Engine, PartWiring, Wiring};
 use crate::kit::{
     binding::{self, Binding, merge, value},
-    credentials::{PASSWORD, USERNAME},
-    digest,
     objects::Objects,
-    pod::{self, Ask, Shutdown},
+    pod::{self, ProbeHandler, Shutdown},
     scope::Scope,
-    workload::{EDGES, Port, SECRETS, Workload},
+    workload::{DEPENDENCIES, MAIN_PORT, Port, SECRETS, Workload},
 };
 
 /// Seconds that a service goes on serving while gateway and peers learn that it ends, and that it then has to finish.
 const SHUTDOWN: Shutdown = Shutdown { sleep: 5, drain: 0, stop: 25 };
 /// Room in `/tmp`.
 const SCRATCH: &str = "1Gi";
-/// The port's name in Service and pod, by which the gateway finds it.
-pub const MAIN_PORT: &str = "main";
 
-/// Adds a service's objects.
-pub fn build(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mut Objects) {
+/// Any container.
+pub struct Generic;
+
+impl Engine<Service> for Generic {
+    fn name(&self) -> &'static str {
+        "Generic"
+    }
+
+    /// How others reach a service that answers at `host` and `port`.
+    fn binding(&self, scope: &Scope<'_>, spec: &Service, _: &Dependency) -> Option<Binding> {
+        let kind = if spec.protocol() == Protocol::HTTP { "http" } else { "tcp" };
+        let prefix = binding::variable(&spec.name);
+        Some(Binding {
+            name: spec.name.clone(),
+            kind: kind.into(),
+            host: scope.object(&spec.name(), ""),
+            port: spec.called_port()?,
+            urls: vec![("URL", format!("{kind}://$({prefix}_HOST):$({prefix}_PORT)"))],
+            ..Default::default()
+        })
+    }
+
+    fn build(&self, scope: &Scope<'_>, spec: &Service, wiring: &Wiring) -> Objects {
+        let (mut objects, wiring) = (Objects::default(), wiring.part(&spec.name()));
+        let mut workload = workload(scope, spec, &wiring);
+        if let Some((files, volume)) = binding_files(scope, spec, &wiring) {
+            objects.push(&spec.name(), &files);
+            workload.volumes.push(volume);
+            workload.mounts.push(pod::mount("bindings", binding::ROOT, true));
+        }
+        objects.extend(workload.deployment(scope));
+        objects
+    }
+}
+
+fn workload(scope: &Scope<'_>, spec: &Service, wiring: &PartWiring) -> Workload {
     let health = spec.health.clone().unwrap_or_default();
-    let ask =
-        |path: Option<&String>| path.zip(spec.main_port()).map(|(path, port)| Ask::Http { path: path.clone(), port });
+    let http = |path: Option<&String>| {
+        path.zip(spec.main_port()).map(|(path, port)| ProbeHandler::Http { path: path.clone(), port })
+    };
     let readiness = match health.probe {
         Some(Probe::None) => None,
-        _ => ask(health.readiness_path.as_ref()).or(spec.called_port().map(|port| Ask::Tcp { port })),
+        _ => http(health.readiness_path.as_ref()).or(spec.called_port().map(|port| ProbeHandler::Tcp { port })),
     };
-    let (mut volumes, mut mounts) = config_files(spec);
-    volumes.extend(binding_files(scope, spec, wiring, out));
-    if !wiring.bindings.is_empty() {
-        mounts.push(pod::mount("bindings", binding::ROOT, true));
-    }
-    let workload = Workload {
-        name: scope.service(&spec.name, ""),
-        part: part(&spec.name),
-        container: spec.name.clone(),
+    let (volumes, mounts) = config_files(spec);
+    let attached = wiring.attachment.clone();
+    Workload {
         image: Some(spec.image.clone()),
         command: spec.command.clone(),
         args: spec.args.clone(),
@@ -52,21 +77,21 @@ pub fn build(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mu
         ports: ports(spec),
         env: merge(our_env(spec, wiring), spec.env.iter().map(variable).collect()),
         env_from: spec.env_from.iter().map(env_from).collect(),
-        volumes,
-        mounts,
-        startup: readiness.clone().map(|ask| (ask, health.startup_timeout_seconds.unwrap_or(120))),
+        volumes: [volumes, attached.volumes].concat(),
+        mounts: [mounts, attached.mounts].concat(),
+        init: attached.init,
+        sidecars: attached.sidecars,
+        startup: readiness.clone().map(|handler| (handler, health.startup_timeout_seconds.unwrap_or(120))),
         readiness,
-        liveness: ask(health.liveness_path.as_ref()),
+        liveness: http(health.liveness_path.as_ref()),
         resources: spec.resources.clone(),
-        default_requests: ("50m", "64Mi"),
         scheduling: spec.scheduling.clone(),
-        scratch: Some(SCRATCH),
+        scratch: SCRATCH,
         shutdown: SHUTDOWN,
         annotations: annotations(spec, wiring),
-        memory: wiring.rotation.seen.iter().map(|seen| (SECRETS.to_owned(), seen.clone())).collect(),
-        ..Default::default()
-    };
-    workload.deployment(scope, out);
+        object_annotations: wiring.secrets.seen.iter().map(|seen| (SECRETS.to_owned(), seen.clone())).collect(),
+        ..Workload::new(spec.name(), &*spec.name)
+    }
 }
 
 fn ports(spec: &Service) -> Vec<Port> {
@@ -81,110 +106,22 @@ fn ports(spec: &Service) -> Vec<Port> {
     main.into_iter().chain(further).collect()
 }
 
-fn our_env(spec: &Service, wiring: &ServiceWiring) -> Vec<EnvVar> {
+fn our_env(spec: &Service, wiring: &PartWiring) -> Vec<EnvVar> {
     let mut env: Vec<EnvVar> = spec.main_port().map(|port| value("PORT", port.to_string())).into_iter().collect();
     if !wiring.bindings.is_empty() {
         env.push(value("SERVICE_BINDING_ROOT", binding::ROOT));
     }
     env.extend(wiring.bindings.iter().flat_map(Binding::env));
+    env.extend(wiring.attachment.env.clone());
     env
 }
 
-fn annotations(spec: &Service, wiring: &ServiceWiring) -> BTreeMap<String, String> {
+fn annotations(spec: &Service, wiring: &PartWiring) -> BTreeMap<String, String> {
     let mut annotations = BTreeMap::new();
-    if !wiring.edges.is_empty() {
-        annotations.insert(EDGES.to_owned(), wiring.edges.join(","));
+    if !wiring.dependencies.is_empty() {
+        annotations.insert(DEPENDENCIES.to_owned(), wiring.dependencies.join(","));
     }
-    annotations.extend(wiring.rotation.mark.iter().map(|mark| (SECRETS.to_owned(), mark.clone())));
+    annotations.extend(wiring.secrets.mark.iter().map(|mark| (SECRETS.to_owned(), mark.clone())));
     annotations.extend(spec.restart_token.iter().map(|token| ("microapp.dev/restart-token".to_owned(), token.clone())));
     annotations
-}
-
-fn variable(from: &Variable) -> EnvVar {
-    let source = from.value_from.as_ref().map(|v| EnvVarSource {
-        secret_key_ref: v.secret_key_ref.as_ref().map(|r| SecretKeySelector {
-            name: r.name.clone(),
-            key: r.key.clone(),
-            ..Default::default()
-        }),
-        config_map_key_ref: v.config_map_key_ref.as_ref().map(|r| ConfigMapKeySelector {
-            name: r.name.clone(),
-            key: r.key.clone(),
-            ..Default::default()
-        }),
-        ..Default::default()
-    });
-    EnvVar { name: from.name.clone(), value: from.value.clone(), value_from: source }
-}
-
-fn env_from(from: &Source) -> EnvFromSource {
-    EnvFromSource {
-        secret_ref: from.secret_ref.as_ref().map(|r| SecretEnvSource { name: r.name.clone(), ..Default::default() }),
-        config_map_ref: from
-            .config_map_ref
-            .as_ref()
-            .map(|r| ConfigMapEnvSource { name: r.name.clone(), ..Default::default() }),
-        ..Default::default()
-    }
-}
-
-fn config_files(spec: &Service) -> (Vec<Volume>, Vec<k8s_openapi::api::core::v1::VolumeMount>) {
-    let volume = |from: &Source| Volume {
-        name: format!("files-{}", from.name),
-        secret: from
-            .secret_ref
-            .as_ref()
-            .map(|r| SecretVolumeSource { secret_name: Some(r.name.clone()), ..Default::default() }),
-        config_map: from
-            .config_map_ref
-            .as_ref()
-            .map(|r| ConfigMapVolumeSource { name: r.name.clone(), ..Default::default() }),
-        ..Default::default()
-    };
-    let mount =
-        |from: &Source| pod::mount(&format!("files-{}", from.name), &format!("/etc/microapp/{}", from.name), true);
-    (spec.config_files.iter().map(volume).collect(), spec.config_files.iter().map(mount).collect())
-}
-
-/// The bindings as files: what is no secret comes from a ConfigMap of the service's, the login from its Secret; Kubernetes puts both into one folder.
-/// Keys carry a digest of the content: a new pod begins with no older content that the kubelet still knows, and an old one keeps its own.
-fn binding_files(scope: &Scope<'_>, spec: &Service, wiring: &ServiceWiring, out: &mut Objects) -> Option<Volume> {
-    if wiring.bindings.is_empty() {
-        return None;
-    }
-    let name = scope.service(&spec.name, "bindings");
-    let content: Vec<_> = wiring.bindings.iter().map(|binding| (&binding.name, binding.files())).collect();
-    let digest = &digest::of(&content);
-    let key = |binding: &Binding, file: &str| format!("{digest}.{}.{file}", binding.name);
-    let item = |key: String, path: String| KeyToPath { key, path, ..Default::default() };
-    let data: BTreeMap<String, String> = wiring
-        .bindings
-        .iter()
-        .flat_map(|b| b.files().into_iter().map(move |(file, text)| (key(b, file), text)))
-        .collect();
-    let items = wiring
-        .bindings
-        .iter()
-        .flat_map(|b| b.files().into_keys().map(move |file| item(key(b, file), format!("{}/{file}", b.name))))
-        .collect();
-    let mut sources = vec![VolumeProjection {
-        config_map: Some(ConfigMapProjection { name: name.clone(), items: Some(items), ..Default::default() }),
-        ..Default::default()
-    }];
-    for (binding, secret) in wiring.bindings.iter().filter_map(|b| Some((b, b.secret.as_ref()?))) {
-        let items = [USERNAME, PASSWORD].map(|file| item(file.into(), format!("{}/{file}", binding.name))).into();
-        sources.push(VolumeProjection {
-            secret: Some(SecretProjection { name: secret.clone(), items: Some(items), ..Default::default() }),
-            ..Default::default()
-        });
-    }
-    out.push(
-        &part(&spec.name),
-        &ConfigMap { metadata: scope.meta(name, &part(&spec.name)), data: Some(data), ..Default::default() },
-    );
-    Some(Volume {
-        name: "bindings".into(),
-        projected: Some(ProjectedVolumeSource { sources: Some(sources), default_mode: Some(0o440) }),
-        ..Default::default()
-    })
 }

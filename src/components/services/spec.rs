@@ -180,6 +180,13 @@ pub struct Route {
     pub timeout_seconds: Option<i32>,
 }
 
+impl Route {
+    /// Seconds that a request may take; 0: as long as it likes.
+    pub fn timeout(&self) -> i32 {
+        self.timeout_seconds.unwrap_or(30)
+    }
+}
+
 /// How a route's path is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum PathMatch {
@@ -225,17 +232,17 @@ pub struct Call {
     /// Name of a service of this application.
     #[schemars(length(min = 1, max = 24))]
     pub service: String,
-    /// `Any` (default), or `After`: the caller is held until this one is ready.
+    /// `None` (default), or `Ready`: pods of the caller are made only once this one is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start: Option<Start>,
+    pub wait_for: Option<WaitFor>,
 }
 
-/// Whether a caller waits.
+/// What a caller waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Start {
+pub enum WaitFor {
     #[default]
-    Any,
-    After,
+    None,
+    Ready,
 }
 
 /// How Kubernetes learns whether a service is ready and alive.

@@ -1,38 +1,44 @@
-//! What stands between a part and its data: compared with what is there, which no schema can see.
+//! What keeps data from being used, and what of it is not as it is asked for.
 
 use super::{
-    fields::Storage,
     observed::{Anchor, Claim},
     problem::Problem,
-    scope::Scope,
-    volumes::{self, Data},
+    store::{GOING, Store, purge},
+    volumes,
 };
 
-/// Data that is on its way out is waited for: what uses it ends, and then everything begins anew.
-pub const GOING: &str = "DataBeingDeleted";
-
-/// A claim, the anchor that it hangs on, and what is asked of them.
-pub struct Place<'a> {
-    pub scope: &'a Scope<'a>,
-    pub claim: &'a str,
-    pub anchor: &'a str,
-    pub wanted: Data<'a>,
-    pub storage: Option<&'a Storage>,
+/// One claim of a store with its anchor.
+struct Place<'a> {
+    store: &'a Store<'a>,
+    claim: &'a str,
+    anchor: String,
 }
 
-/// How to throw data away on purpose.
-pub fn purge(namespace: &str, anchor: &str) -> String {
-    let kubectl = format!("kubectl -n {namespace}");
-    format!(
-        "{kubectl} annotate controllerrevision {anchor} microapp.dev/purge={anchor} && {kubectl} delete controllerrevision {anchor}"
-    )
+impl Store<'_> {
+    /// What keeps the data from being used; while it does, nothing of the part is touched.
+    pub fn obstacle(&self) -> Option<Problem> {
+        self.claims().iter().find_map(|claim| self.place(claim).obstacle())
+    }
+
+    /// What of the specification does not hold, or soon will not, while the data goes on being used.
+    pub fn hints(&self) -> Vec<Problem> {
+        self.claims().iter().flat_map(|claim| self.place(claim).hints()).collect()
+    }
+
+    /// Whether its claims are being deleted while servers still use them: those have to end first.
+    pub fn is_leaving(&self) -> bool {
+        self.claims().iter().any(|claim| self.scope.observed.claim(claim).is_some_and(|claim| claim.deleting))
+    }
+
+    fn place<'a>(&'a self, claim: &'a str) -> Place<'a> {
+        Place { store: self, claim, anchor: self.anchor() }
+    }
 }
 
 impl Place<'_> {
-    /// What keeps the data from being used; while it does, nothing of the part is touched.
-    pub fn obstacle(&self) -> Option<Problem> {
-        let (claim, anchor) = (self.there(), self.scope.observed.anchor(self.anchor).map(|(_, anchor)| anchor));
-        let owner = self.scope.observed.anchor(self.anchor).map(|(uid, _)| uid);
+    fn obstacle(&self) -> Option<Problem> {
+        let (claim, anchor) = (self.there(), self.store.scope.observed.anchor(&self.anchor).map(|(_, anchor)| anchor));
+        let owner = self.store.scope.observed.anchor(&self.anchor).map(|(uid, _)| uid);
         let found = self
             .going(claim, anchor, owner)
             .or_else(|| self.foreign(claim, anchor))
@@ -41,20 +47,19 @@ impl Place<'_> {
         found.map(|(reason, message)| self.problem(reason, message))
     }
 
-    /// What of the wish is not so, or soon will not be, while the data goes on being used.
-    pub fn hints(&self) -> Vec<Problem> {
+    fn hints(&self) -> Vec<Problem> {
         let Some(there) = self.there().filter(|_| self.obstacle().is_none()) else { return vec![] };
         let mut hints = vec![];
         if there.deleting {
             hints.push(("VolumeBeingDeleted", self.leaving()));
         }
-        let size = volumes::size(self.storage).0;
+        let size = volumes::size(self.store.storage).0;
         if volumes::bytes(&size) < volumes::bytes(&there.request) {
             let message =
                 format!("volume {} keeps its size, for volumes only grow; write `size: {}`", self.claim, there.request);
             hints.push(("VolumeKeepsItsSize", message));
         }
-        let wanted = self.storage.and_then(|storage| storage.class_name.as_ref());
+        let wanted = self.store.storage.and_then(|storage| storage.class_name.as_ref());
         if let (Some(_), Some(is)) = (wanted.filter(|wanted| there.class.as_ref() != Some(wanted)), &there.class) {
             let message = format!(
                 "volume {} keeps its class, for data does not move by itself; write `className: {is}`",
@@ -66,11 +71,12 @@ impl Place<'_> {
     }
 
     fn problem(&self, reason: &'static str, message: String) -> Problem {
-        Problem::new(format!("spec.{}", self.wanted.part), reason, message)
+        let role = self.store.part.role().map(|role| role.name()).unwrap_or_default();
+        Problem::new(format!("spec.{role}"), reason, message)
     }
 
     fn there(&self) -> Option<&Claim> {
-        self.scope.observed.claim(self.claim)
+        self.store.scope.observed.claim(self.claim)
     }
 
     fn leaving(&self) -> String {
@@ -87,7 +93,7 @@ impl Place<'_> {
         anchor: Option<&Anchor>,
         uid: Option<&str>,
     ) -> Option<(&'static str, String)> {
-        let of_another = anchor.and_then(|anchor| anchor.app.as_deref()).is_some_and(|uid| uid != self.scope.uid);
+        let of_another = anchor.and_then(|anchor| anchor.app.as_deref()).is_some_and(|uid| uid != self.store.scope.uid);
         let orphaned = claim.and_then(|claim| claim.anchor.as_deref()).is_some_and(|owner| Some(owner) != uid);
         let leaving = anchor.map_or_else(|| claim.is_some_and(|claim| claim.deleting), |anchor| anchor.deleting);
         let going = leaving || of_another || orphaned;
@@ -97,17 +103,18 @@ impl Place<'_> {
                 self.anchor
             )
         } else {
-            format!("the data under {} is being deleted; new data is begun once it is gone", self.anchor)
+            format!("the data under {} is being deleted; new data is begun once it is gone", &self.anchor)
         };
         going.then_some((GOING, message))
     }
 
     /// Another engine would not open it, or worse, would begin anew beside it.
     fn foreign(&self, claim: Option<&Claim>, anchor: Option<&Anchor>) -> Option<(&'static str, String)> {
-        let written = |engine: &String| !engine.is_empty() && engine != self.wanted.engine;
+        let unread = |major: &str| !major.is_empty() && !(self.store.reads)(major, &self.store.major);
+        let written = |engine: &String| !engine.is_empty() && engine != self.store.engine;
         let there = claim.filter(|claim| !claim.deleting && claim.may_hold_data());
         let is = match there {
-            Some(claim) if written(&claim.engine) || !claim.major.is_empty() && claim.major != self.wanted.major => {
+            Some(claim) if written(&claim.engine) || unread(&claim.major) => {
                 (claim.engine.clone(), claim.major.clone())
             }
             _ => anchor
@@ -115,16 +122,16 @@ impl Place<'_> {
                 .map(|anchor| (anchor.engine.clone(), anchor.major.clone()))?,
         };
         let ask =
-            if is.0 == self.wanted.engine { format!("`version: '{}'`", is.1) } else { format!("`engine: {}`", is.0) };
+            if is.0 == self.store.engine { format!("`version: '{}'`", is.1) } else { format!("`engine: {}`", is.0) };
         let message = format!(
             "volume {} holds data of {} {}, and `{}` asks for {} {}; write {ask}, or throw the data away: {}",
             self.claim,
             is.0,
             is.1,
-            self.wanted.part,
-            self.wanted.engine,
-            self.wanted.major,
-            purge(self.scope.namespace, self.anchor)
+            self.store.part,
+            self.store.engine,
+            self.store.major,
+            purge(self.store.scope.namespace, &self.anchor)
         );
         Some(("VolumeOfAnotherEngine", message))
     }
@@ -136,7 +143,7 @@ impl Place<'_> {
         let message = format!(
             "volume {} held data and is gone; nothing is started on an empty one. Put it back from a backup, or begin anew without the data: {}",
             self.claim,
-            purge(self.scope.namespace, self.anchor)
+            purge(self.store.scope.namespace, &self.anchor)
         );
         (held && gone).then_some(("VolumeLost", message))
     }
@@ -145,13 +152,13 @@ impl Place<'_> {
     fn unbound(&self, claim: Option<&Claim>, anchor: Option<&Anchor>) -> Option<(&'static str, String)> {
         let recorded = anchor.is_some_and(|anchor| anchor.volumes.iter().any(|name| name == self.claim));
         let claim = claim.filter(|claim| !claim.may_hold_data() && !claim.deleting && !recorded)?;
-        let wanted = self.storage.and_then(|storage| storage.class_name.as_ref());
+        let wanted = self.store.storage.and_then(|storage| storage.class_name.as_ref());
         let differs = wanted != claim.class.as_ref() && (wanted.is_some() || claim.class_is_ours);
         let class = claim.class.as_deref().unwrap_or_default();
         let message = format!(
             "volume claim {} still waits for class '{class}' and holds nothing; to let it be made anew with the class that is asked for now: \
              kubectl -n {} delete persistentvolumeclaim {}",
-            self.claim, self.scope.namespace, self.claim
+            self.claim, self.store.scope.namespace, self.claim
         );
         differs.then_some(("VolumeOfAnotherClass", message))
     }

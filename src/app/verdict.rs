@@ -1,0 +1,88 @@
+//! Why an application is not ready: the one cause that is told first.
+
+use super::{
+    App, Applied, Reconciliation, part_status,
+    status::{BindingStatus, PartStatus},
+};
+use crate::kit::part;
+
+/// Reason and message of `Ready`.
+pub struct Verdict {
+    pub reason: String,
+    pub message: String,
+    /// Waiting does not help: somebody must do something.
+    pub stuck: bool,
+}
+
+fn is_stuck(reason: &str) -> bool {
+    matches!(
+        reason,
+        "VolumeOfAnotherEngine"
+            | "VolumeOfAnotherClass"
+            | "VolumeLost"
+            | "UnknownVersion"
+            | "NameConflict"
+            | "CredentialsLost"
+            | "ApplyRefused"
+    )
+}
+
+/// None: all is well.
+pub fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings: &[BindingStatus]) -> Option<Verdict> {
+    let components = part_status::components(parts);
+    let ready = |all: &[&PartStatus]| format!("{}/{}", all.iter().filter(|p| p.ready == "True").count(), all.len());
+    let services: Vec<_> = parts.iter().filter(|p| p.kind == "Service").collect();
+    let components: Vec<_> = components.into_iter().map(|(_, part)| part).collect();
+    let summary = format!("{} components and {} services ready", ready(&components), ready(&services));
+    let (reason, message) = of_parts(parts).or_else(|| of_bindings(bindings)).or_else(|| of_objects(app, applied))?;
+    Some(Verdict { stuck: is_stuck(&reason), message: format!("{summary}. {message}"), reason })
+}
+
+/// What waits for others is explained by those others.
+fn of_parts(parts: &[PartStatus]) -> Option<(String, String)> {
+    let worst = |p: &&PartStatus| p.ready != "True" && p.reason != "Waiting";
+    let stuck = parts.iter().find(|p| worst(p) && is_stuck(&p.reason));
+    let first = stuck.or_else(|| parts.iter().find(worst)).or_else(|| parts.iter().find(|p| p.ready != "True"))?;
+    let name = match part::service_of(&first.name) {
+        Some(_) => "Services".to_owned(),
+        None => camel(first.name.split('/').next().unwrap_or_default()),
+    };
+    let reason = match first.reason.as_str() {
+        "Progressing" | "Waiting" => format!("WaitingFor{name}"),
+        "Unavailable" => format!("{}Unavailable", name.strip_suffix('s').unwrap_or(&name)),
+        other => other.to_owned(),
+    };
+    Some((reason, format!("{}: {}", first.name, first.message.as_deref().unwrap_or_default())))
+}
+
+fn of_bindings(bindings: &[BindingStatus]) -> Option<(String, String)> {
+    let binding = bindings.iter().find(|b| b.proved != "True")?;
+    let reason = if binding.proved == "False" { "BindingBroken" } else { "BindingUnproved" };
+    let told = binding.message.as_deref().unwrap_or(&binding.reason);
+    Some((reason.into(), format!("{} -> {}: {told}", binding.service, binding.name)))
+}
+
+/// Objects that belong to no running part, and what could not be read or written.
+fn of_objects(app: &App<'_>, applied: &Applied) -> Option<(String, String)> {
+    let conflicts = applied.conflicts.iter().map(|r| ("NameConflict", r));
+    let mut refused = conflicts
+        .chain(applied.refused.iter().map(|r| ("ApplyRefused", r)))
+        .chain(applied.stuck().map(|r| ("ApplyFailed", r)))
+        .chain(applied.contested.iter().map(|r| ("FieldConflict", r)));
+    if let Some((reason, note)) = refused.next() {
+        return Some((reason.into(), note.message.clone()));
+    }
+    let paused = app.spec().reconciliation == Some(Reconciliation::Paused);
+    let failed = applied.failed.as_ref().filter(|_| !paused);
+    if let Some(failed) = failed {
+        return Some(("ClusterUnavailable".into(), failed.clone()));
+    }
+    // What is neither as desired nor any part's to explain: a Service, a Role, a claim.
+    Some(("Progressing".into(), format!("{} is not applied yet", applied.pending.first()?)))
+}
+
+/// `database` as it stands in a condition: `Database`.
+pub fn camel(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}
