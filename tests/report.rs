@@ -102,11 +102,11 @@ fn a_binding_is_believed_only_while_somebody_tries_it() {
     let app = application(|_| ());
     let bound = |observed: &Observed| {
         let binding = status(&app, observed).bindings.remove(0);
-        (binding.proved, binding.reason)
+        (binding.verified, binding.reason)
     };
     let is = |proved: &str, reason: &str| (proved.to_owned(), reason.to_owned());
     let mut observed = observed();
-    assert_eq!(bound(&observed), is("Unknown", "NotTriedYet"));
+    assert_eq!(bound(&observed), is("Unknown", "NotChecked"));
     told(&app, &mut observed, Proof { proved: true, reason: "LoggedIn".into(), ..Default::default() });
     assert_eq!(bound(&observed), is("True", "LoggedIn"));
     told(&app, &mut observed, Proof { reason: "LoginRefused".into(), ..Default::default() });
@@ -122,7 +122,7 @@ fn a_binding_is_believed_only_while_somebody_tries_it() {
     );
     assert_eq!(
         bound(&observed),
-        is("Unknown", "ProvisionerSilent"),
+        is("Unknown", "ProvisionerNotReady"),
         "an old report of a provisioner that does not run"
     );
 }
@@ -300,7 +300,9 @@ fn messages_have_a_bound() {
     let mut observed = observed();
     told(&app, &mut observed, Proof { reason: "LoginRefused".into(), message: "é".repeat(5000), ..Default::default() });
     let problems: Vec<Problem> = (0..100)
-        .map(|n| Problem::new(format!("spec.services[{n}].name"), "RouteConflict", "a long sentence"))
+        .map(|n| {
+            Problem::new(format!("spec.services[{n}].name"), microapp::kit::reason::ROUTE_CONFLICT, "a long sentence")
+        })
         .collect();
     let refused = report::refusal(&app, &problems, &observed, &Settings::default());
     for status in [status(&app, &observed), refused].map(Status::bounded) {
@@ -375,8 +377,8 @@ fn said(database: Value, anchor: Option<Anchor>, claim: Option<Claim>) -> (Vec<&
     let app = App::resolve(&app, &settings).unwrap_or_else(|problems| panic!("{problems:?}"));
     let desired = app.desired(&observed);
     (
-        desired.obstacles.iter().map(|(_, problem)| problem.reason).collect(),
-        desired.hints.iter().map(|problem| problem.reason).collect(),
+        desired.obstacles.iter().map(|(_, problem)| problem.reason.name()).collect(),
+        desired.hints.iter().map(|problem| problem.reason.name()).collect(),
     )
 }
 

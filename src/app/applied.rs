@@ -8,7 +8,8 @@ use crate::kit::{objects::Id, part::PartName};
 /// The outcome of one pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Objects that are not as they are wished, and were not written: something before them failed, or the application is paused.
+    /// Objects that differ from the desired state and were not written: something before them failed, or the
+    /// application is paused.
     pub pending: BTreeSet<Id>,
     /// How many were written. What became of them shows in what is observed.
     pub written: usize,

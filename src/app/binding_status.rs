@@ -9,7 +9,7 @@ use super::{
     waiting,
 };
 use crate::components::{Dependency, provisioner};
-use crate::kit::{agents::Proof, binding::Binding, part::PartName};
+use crate::kit::{agents::Proof, binding::Binding, part::PartName, reason};
 
 /// All uses, in the order of the resource.
 pub fn all(evidence: &Evidence<'_>, app: &App<'_>, previous: &Status) -> Vec<BindingStatus> {
@@ -22,34 +22,36 @@ fn one(evidence: &Evidence<'_>, app: &App<'_>, previous: &Status, dependency: &D
     let agent = observed.workload("Deployment", &desired.scope.object(&provisioner::PART, ""));
     let silent = agent.is_none_or(|w| w.ready == 0);
     let proof = waiting::proof(desired.report(observed), dependency).filter(|_| !silent);
-    let (proved, reason, message) = match proof {
+    let (verified, reason, message) = match proof {
         Some(proof) => (verdict(proof), proof.reason.as_str(), proof.message.as_str()),
-        None if silent => {
-            ("Unknown", "ProvisionerSilent", "the provisioner is not ready, so nobody tries this binding")
-        }
-        None => ("Unknown", "NotTriedYet", "the provisioner has not tried this binding yet"),
+        None if silent => (
+            "Unknown",
+            reason::PROVISIONER_NOT_READY.name(),
+            "the provisioner is not ready, so this binding is not checked",
+        ),
+        None => ("Unknown", reason::NOT_CHECKED.name(), "the provisioner has not checked this binding yet"),
     };
     let (service, name) = (dependency.login(), dependency.target.to_string());
     let overridden = overridden(evidence, app, dependency);
     let replaced = (!overridden.is_empty()).then(|| format!("`env` of the service replaces {}", overridden.join(", ")));
-    let before = previous.bindings.iter().find(|b| b.service == service && b.name == name && b.proved == proved);
+    let before = previous.bindings.iter().find(|b| b.service == service && b.name == name && b.verified == verified);
     BindingStatus {
         since: before.and_then(|b| b.since.clone()).or(Some(Time(observed.now))),
         service,
         name,
-        proved: proved.into(),
+        verified: verified.into(),
         identity: proof.map(|p| p.identity.clone()).filter(|identity| !identity.is_empty()),
-        reason: if replaced.is_some() { "Overridden" } else { reason }.into(),
+        reason: if replaced.is_some() { reason::OVERRIDDEN.name() } else { reason }.into(),
         message: replaced.or_else(|| Some(message.to_owned())).filter(|m| !m.is_empty()),
     }
 }
 
 /// A server that does not answer has refused nobody; that it is down is said of the component.
 fn verdict(proof: &Proof) -> &'static str {
-    match (proof.proved, proof.reason.as_str()) {
-        (true, _) => "True",
-        (false, "ServerUnreachable") => "Unknown",
-        (false, _) => "False",
+    match proof.proved {
+        true => "True",
+        false if proof.reason == reason::SERVER_UNREACHABLE => "Unknown",
+        false => "False",
     }
 }
 

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::Value;
 
 use super::{crd, status::Status};
-use crate::kit::text;
+use crate::kit::{reason, text};
 
 /// Bytes that a status may have beside the inventory.
 const ROOM: usize = 64 * 1024;
@@ -14,7 +14,7 @@ const ROOM: usize = 64 * 1024;
 const TEXTS: [u64; 4] = [1024, 256, 96, 32];
 
 impl Status {
-    /// The status as the API server takes it: texts at most as long, and lists at most as many, as the definition says, no control characters, and all of it
+    /// The status as the API server takes it: texts at most as long, and lists at most as many, as the CRD says, no control characters, and all of it
     /// small. What was cut is said in the message of `Ready`.
     pub fn bounded(self) -> Self {
         let small = |status: &Self| {
@@ -36,7 +36,7 @@ impl Status {
         let ready = Condition {
             type_: "Ready".into(),
             status: "False".into(),
-            reason: "StatusRefused".into(),
+            reason: reason::STATUS_REFUSED.into(),
             message: format!("the API server refused the report, so nothing more can be said: {error}"),
             observed_generation: self.observed_generation,
             last_transition_time: before.map_or(now, |c| c.last_transition_time.clone()),
@@ -51,7 +51,7 @@ impl Status {
     }
 }
 
-/// A status cut to the definition, with no text but that of `Ready` longer than `longest` bytes.
+/// A status cut to the CRD, with no text but that of `Ready` longer than `longest` bytes.
 fn fitted(status: &Status, longest: u64) -> Status {
     let Ok(mut json) = serde_json::to_value(status) else { return status.clone() };
     let mut cuts = vec![];
@@ -74,7 +74,7 @@ fn fitted(status: &Status, longest: u64) -> Status {
     fitted
 }
 
-/// The part of the definition that speaks of the status.
+/// The part of the CRD that speaks of the status.
 fn schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
     SCHEMA.get_or_init(|| crd::schema().map(|mut schema| schema["properties"]["status"].take()).unwrap_or_default())
@@ -124,7 +124,7 @@ mod tests {
     };
     use super::*;
 
-    /// Longer and more of everything than the definition allows.
+    /// Longer and more of everything than the CRD allows.
     fn monster() -> Status {
         let long = |n: usize| format!("{n} \u{1b}[31m{}", "é".repeat(3000));
         let part = |n| PartStatus {

@@ -7,6 +7,7 @@ use super::{
     status::Status,
     verdict::{Verdict, camel},
 };
+use crate::kit::reason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// Type of the condition that warns of data.
@@ -34,7 +35,7 @@ pub fn conditions(
     let bad = status.parts.iter().filter(|p| p.kind == "Service").find(|p| p.ready != "True");
     let services = &status.summary.as_ref().map(|s| s.services.clone()).unwrap_or_default();
     conditions.push(match bad {
-        None => make("ServicesReady", "True", "Ready", &format!("{services} services ready")),
+        None => make("ServicesReady", "True", reason::READY.name(), &format!("{services} services ready")),
         Some(part) => make(
             "ServicesReady",
             "False",
@@ -49,8 +50,11 @@ pub fn conditions(
             .as_ref()
             .map(|s| format!("{} components and {} services ready", s.components, s.services))
             .unwrap_or_default();
-        let (reason, text) =
-            if paused { ("Paused", format!("{all}. `reconciliation` is 'Paused'")) } else { ("AllReady", all) };
+        let (reason, text) = if paused {
+            (reason::PAUSED.name(), format!("{all}. `reconciliation` is 'Paused'"))
+        } else {
+            (reason::ALL_READY.name(), all)
+        };
         conditions.push(make("Ready", "True", reason, &text));
         return sorted(conditions);
     };
@@ -58,7 +62,7 @@ pub fn conditions(
         conditions.push(make(
             "Ready",
             "False",
-            "Paused",
+            reason::PAUSED.name(),
             &format!("`reconciliation` is 'Paused'. {}", verdict.message),
         ));
         return sorted(conditions);
@@ -68,7 +72,7 @@ pub fn conditions(
     let late = now.0.as_second() - since.0.as_second() >= deadline;
     let (reason, message) = match late && !verdict.stuck {
         true => (
-            "ProgressDeadlineExceeded".to_owned(),
+            reason::PROGRESS_DEADLINE_EXCEEDED.into(),
             format!("No progress for {deadline}s. First cause: {}", verdict.message),
         ),
         false => (verdict.reason, verdict.message),
@@ -79,7 +83,7 @@ pub fn conditions(
     sorted(conditions)
 }
 
-/// What of the data is not as it is wished, while everything goes on. It stands there only while that is so.
+/// What of the specification does not hold for data, while everything goes on. It is there only while that is so.
 pub fn warning(
     app: &App<'_>,
     desired: &Desired<'_>,
@@ -87,7 +91,7 @@ pub fn warning(
     previous: &Status,
     now: &Time,
 ) -> Option<Condition> {
-    let unresized = applied.unresized.iter().map(|r| ("VolumeNotResizable", r.message.clone()));
+    let unresized = applied.unresized.iter().map(|r| (reason::VOLUME_NOT_RESIZABLE, r.message.clone()));
     let warnings: Vec<_> = unresized.chain(desired.hints.iter().map(|hint| (hint.reason, hint.to_string()))).collect();
     let sentences: Vec<&str> = warnings.iter().map(|(_, message)| message.as_str()).collect();
     let reason = warnings.first().map(|(reason, _)| reason)?;
@@ -95,7 +99,7 @@ pub fn warning(
         previous,
         DATA_WARNING,
         "True",
-        reason,
+        reason.name(),
         &sentences.join("; "),
         app.resource.metadata.generation,
         now,

@@ -1,8 +1,8 @@
-//! What happened, told once: the difference between two reports.
+//! Events for the difference between two statuses.
 
 use super::{DATA_WARNING, status::Status};
 use crate::app::Applied;
-use crate::kit::part::PartName;
+use crate::kit::{part::PartName, reason};
 
 /// One event on the resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,17 +21,19 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
     if before.observed_generation != after.observed_generation {
         tell(
             false,
-            "SpecAccepted",
-            format!("Generation {} is being made", after.observed_generation.unwrap_or_default()),
+            reason::SPEC_ACCEPTED.name(),
+            format!("Reconciling generation {}", after.observed_generation.unwrap_or_default()),
         );
     }
     for part in &after.parts {
         let earlier = before.parts.iter().find(|p| p.name == part.name);
         let kind = if part.kind == "Service" { "Service" } else { "Component" };
         match (earlier.map(|p| p.ready.as_str()), part.ready.as_str()) {
-            // What rolls or waits is on its way.
+            // What rolls or waits is progressing.
             (Some("True"), "False")
-                if !matches!(part.reason.as_str(), "Progressing" | "Waiting" | "WaitingForAddress") =>
+                if ![reason::PROGRESSING, reason::WAITING, reason::WAITING_FOR_ADDRESS]
+                    .iter()
+                    .any(|it| part.reason == *it) =>
             {
                 tell(
                     true,
@@ -52,43 +54,40 @@ pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> 
             .parts
             .iter()
             .any(|p| p.name == PartName::service(&*binding.service).to_string() && p.replicas.is_some());
-        match (earlier.map(|b| b.proved.as_str()), binding.proved.as_str()) {
-            (Some("False"), "True") if released => tell(false, "BindingRepaired", message),
-            (earlier, "True") if earlier != Some("True") && !released => tell(false, "BindingProved", message),
-            (earlier, "False") if earlier != Some("False") && released => tell(true, "BindingBroken", message),
+        match (earlier.map(|b| b.verified.as_str()), binding.verified.as_str()) {
+            (Some("False"), "True") if released => tell(false, reason::BINDING_REPAIRED.name(), message),
+            (earlier, "True") if earlier != Some("True") && !released => {
+                tell(false, reason::BINDING_VERIFIED.name(), message)
+            }
+            (earlier, "False") if earlier != Some("False") && released => {
+                tell(true, reason::BINDING_FAILED.name(), message)
+            }
             _ => {}
         }
     }
     if let (Some(now), then) = (ready(after), ready(before))
         && now.status != "True"
         && then.as_ref().is_none_or(|c| c.reason != now.reason)
-        && matches!(
-            now.reason.as_str(),
-            "NameConflict"
-                | "CredentialsLost"
-                | "VolumeOfAnotherEngine"
-                | "VolumeOfAnotherClass"
-                | "VolumeLost"
-                | "ApplyRefused"
-                | "FieldConflict"
-                | "ProgressDeadlineExceeded"
-                | "Paused"
-        )
+        && reason::row(&now.reason).is_some_and(|row| row.is_event)
     {
-        tell(now.reason != "Paused", &now.reason, now.message);
+        tell(now.reason != reason::PAUSED, &now.reason, now.message);
     }
     let warned = |s: &Status| s.conditions.iter().find(|c| c.type_ == DATA_WARNING).cloned();
     if let Some(now) = warned(after).filter(|now| warned(before).is_none_or(|then| then.reason != now.reason)) {
         tell(true, &now.reason, now.message);
     }
     for repair in &applied.repaired {
-        tell(false, "DriftCorrected", format!("{}: {}", repair.id, repair.message));
+        tell(false, reason::DRIFT_CORRECTED.name(), format!("{}: {}", repair.id, repair.message));
     }
     for rolled in &applied.restarted {
-        tell(false, "SecretChanged", rolled.message.clone());
+        tell(false, reason::SECRET_CHANGED.name(), rolled.message.clone());
     }
     for kept in after.retained.iter().filter(|kept| before.retained.iter().all(|b| b.anchor != kept.anchor)) {
-        tell(false, "DataRetained", format!("Kept the data of {}. To delete it: {}", kept.anchor, kept.purge));
+        tell(
+            false,
+            reason::DATA_RETAINED.name(),
+            format!("Retained the data of {}. To delete it: {}", kept.anchor, kept.purge),
+        );
     }
     events
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::components::{Part, Purpose, Wiring};
-use crate::kit::{binding::Binding, part::PartName, problem::Problem, scope::Scope};
+use crate::kit::{binding::Binding, part::PartName, problem::Problem, reason, scope::Scope};
 
 /// Two bindings of one part that give a variable or a file of the same name. The second one is at fault.
 pub fn conflicts(parts: &[&dyn Part], scope: &Scope<'_>, wiring: &Wiring) -> Vec<Problem> {
@@ -22,7 +22,7 @@ fn conflicts_of(parts: &[&dyn Part], scope: &Scope<'_>, wiring: &Wiring, user: &
             let message = format!(
                 "calling '{other}' gives '{user}' the name {name}, which {owner} gives it, too; rename the service '{other}'"
             );
-            problems.push(Problem::new(format!("{}.service", dependency.path), "VariableConflict", message));
+            problems.push(Problem::new(format!("{}.service", dependency.path), reason::VARIABLE_CONFLICT, message));
         }
         let owner =
             if dependency.is_use() { format!("the component '{other}'") } else { format!("the call of '{other}'") };
@@ -52,7 +52,7 @@ mod tests {
         let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop" }, "spec": { "services": services, "database": {} } });
         let app: MicroserviceApp = serde_json::from_value(app).unwrap_or_default();
         let (scope, wiring) = unobserved(&app);
-        conflicts(&app.spec.parts(), &scope, &wiring).into_iter().map(|p| (p.path, p.reason)).collect()
+        conflicts(&app.spec.parts(), &scope, &wiring).into_iter().map(|p| (p.path, p.reason.name())).collect()
     }
 
     #[test]

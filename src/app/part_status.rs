@@ -11,6 +11,7 @@ use crate::kit::{
     objects::Id,
     observed::{Observed, Workload},
     part::PartName,
+    reason::{self, Reason},
 };
 
 /// What a part is judged by: what was desired, what came of applying it, and what is there now.
@@ -47,11 +48,13 @@ pub fn components(parts: &[PartStatus]) -> Vec<(&str, &PartStatus)> {
 pub fn status(evidence: &Evidence<'_>, part: &DesiredPart, was_ready: bool) -> PartStatus {
     let live = part.workloads.first().and_then(|id| evidence.observed.workload_of(id));
     let (reason, message) = match verdict(evidence, part, live) {
-        Ok(()) => ("Ready".to_owned(), None),
-        // Not ready, and nothing is known to be wrong with it: it is on its way, or it was there and is not any more.
+        Ok(()) => (reason::READY, None),
+        // Not ready, and nothing is known to be wrong with it: it is progressing, or it was ready and is not any more.
         // As long as all wanted pods serve, it only rolls.
-        Err((reason, message)) if reason == "Progressing" && was_ready && live.is_none_or(|w| w.ready < w.replicas) => {
-            ("Unavailable".to_owned(), Some(message))
+        Err((reason, message))
+            if reason == reason::PROGRESSING && was_ready && live.is_none_or(|w| w.ready < w.replicas) =>
+        {
+            (reason::UNAVAILABLE, Some(message))
         }
         Err((reason, message)) => (reason, Some(message)),
     };
@@ -65,7 +68,7 @@ pub fn status(evidence: &Evidence<'_>, part: &DesiredPart, was_ready: bool) -> P
         ready_replicas: live.map(|w| w.ready),
         updated_replicas: live.map(|w| w.updated),
         ready: if message.is_none() { "True" } else { "False" }.into(),
-        reason,
+        reason: reason.into(),
         message,
         name: part.name.to_string(),
         kind: kind(&part.name).into(),
@@ -74,38 +77,38 @@ pub fn status(evidence: &Evidence<'_>, part: &DesiredPart, was_ready: bool) -> P
     }
 }
 
-type Trouble = (String, String);
+type Trouble = (Reason, String);
 
 /// Ok: it works as desired. Else a reason and a sentence: what is wrong with the specification, then with its objects,
 /// then with its pods.
 fn verdict(evidence: &Evidence<'_>, part: &DesiredPart, live: Option<&Workload>) -> Result<(), Trouble> {
     let Evidence { desired, applied, .. } = evidence;
     if let Some(problem) = desired.obstacle(&part.name) {
-        return Err((problem.reason.to_owned(), problem.to_string()));
+        return Err((problem.reason, problem.to_string()));
     }
     if let Some(trouble) = unwritten(applied, &part.name).or_else(|| administrator(evidence, part)) {
         return Err(trouble);
     }
-    let no = |reason: &str, message: String| Err((reason.to_owned(), message));
+    let no = |reason: Reason, message: String| Err((reason, message));
     if !part.waits.is_empty() {
-        return no("Waiting", format!("waits for {}", part.waits.join("; ")));
+        return no(reason::WAITING, format!("waits for {}", part.waits.join("; ")));
     }
     let Some(id) = part.workloads.first() else { return Ok(()) };
-    let Some(live) = live else { return no("Progressing", format!("{id} is being created")) };
+    let Some(live) = live else { return no(reason::PROGRESSING, format!("{id} is being created")) };
     if applied.pending.contains(id) {
-        return no("Progressing", format!("{id} is not applied yet"));
+        return no(reason::PROGRESSING, format!("{id} is not applied yet"));
     }
     if live.settled() {
         return address(evidence, part);
     }
-    no("Progressing", progress(evidence, part, id, live))
+    no(reason::PROGRESSING, progress(evidence, part, id, live))
 }
 
 /// What keeps objects of a part from being written.
 fn unwritten(applied: &Applied, part: &PartName) -> Option<Trouble> {
-    let trouble = |reason: &str, message: String| Some((reason.to_owned(), message));
+    let trouble = |reason: Reason, message: String| Some((reason, message));
     if let Some(conflict) = applied.conflicts.iter().find(|c| c.part == *part) {
-        return trouble("NameConflict", conflict.message.clone());
+        return trouble(reason::NAME_CONFLICT, conflict.message.clone());
     }
     if let Some(lost) = applied.lost.iter().find(|lost| lost.part == *part) {
         let message = format!(
@@ -114,16 +117,16 @@ fn unwritten(applied: &Applied, part: &PartName) -> Option<Trouble> {
             lost.secret,
             lost.claims.join(", ")
         );
-        return trouble("CredentialsLost", message);
+        return trouble(reason::CREDENTIALS_LOST, message);
     }
     if let Some(refused) = applied.refused.iter().find(|r| r.part == *part) {
-        return trouble("ApplyRefused", format!("{}: {}", refused.id, refused.message));
+        return trouble(reason::APPLY_REFUSED, format!("{}: {}", refused.id, refused.message));
     }
     if let Some(failing) = applied.stuck().find(|r| r.part == *part) {
-        return trouble("ApplyFailed", format!("{} cannot be written: {}", failing.id, failing.message));
+        return trouble(reason::APPLY_FAILED, format!("{} cannot be written: {}", failing.id, failing.message));
     }
     let contested = applied.contested.iter().find(|r| r.part == *part)?;
-    trouble("FieldConflict", contested.message.clone())
+    trouble(reason::FIELD_CONFLICT, contested.message.clone())
 }
 
 /// The administrator's Secret of a server that runs is gone.
@@ -135,7 +138,7 @@ fn administrator(evidence: &Evidence<'_>, part: &DesiredPart) -> Option<Trouble>
          repaired, and its next pod does not start. Put the Secret back from a backup"
     );
     waiting::administrator_missing(desired.report(observed), &part.name, secret)
-        .then(|| ("CredentialsLost".to_owned(), message))
+        .then_some((reason::CREDENTIALS_LOST, message))
 }
 
 /// How far the pods are, and what keeps the first that says so.
@@ -177,7 +180,7 @@ fn address(evidence: &Evidence<'_>, part: &DesiredPart) -> Result<(), Trouble> {
         "Service {name} has no address yet; the load balancer of the cluster gives it one. Where there is none, write \
          `exposure: NodePort`"
     );
-    Err(("WaitingForAddress".into(), text))
+    Err((reason::WAITING_FOR_ADDRESS, text))
 }
 
 /// The first pod of a part that says why it is not ready.

@@ -1,5 +1,5 @@
 //! Paths of values: how the API server writes them, and what stood there before a change. Mistakes where nothing was changed are tolerated, so that a
-//! stricter release of the definition does not bar every change of what an older one took.
+//! stricter release of the CRD does not bar every change of what an older one took.
 //! <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-ratcheting>
 
 use serde_json::Value;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{MicroserviceApp, names, unobserved};
 use crate::components::{Dependency, Part, Purpose, Wiring};
-use crate::kit::{images, part::PartName, problem::Problem};
+use crate::kit::{images, part::PartName, problem::Problem, reason};
 
 /// All of them, in the order of the specification.
 pub fn problems(app: &MicroserviceApp) -> Vec<Problem> {
@@ -36,7 +36,7 @@ fn start_cycles(parts: &[&dyn Part], wiring: &Wiring) -> Vec<Problem> {
         );
         let path = wiring.of(&names[circle[0]]).find(waits).map(|it| it.path.clone()).unwrap_or_default();
         let list = path.rsplit_once('[').map_or(path.as_str(), |(list, _)| list);
-        Problem::new(list, "StartCycle", message)
+        Problem::new(list, reason::START_CYCLE, message)
     };
     search.circles.into_iter().map(told).collect()
 }
@@ -94,8 +94,7 @@ fn name_conflicts(parts: &[&dyn Part], wiring: &Wiring) -> Vec<Problem> {
             "'{name}' and '{first}' would be the same {}: '-' becomes '{dash}'; write it alike to share it, or differently",
             names.noun
         );
-        let reason = "DatabaseNameConflict";
-        problems.push(Problem::new(format!("{}.{}", dependency.path, names.field), reason, message));
+        problems.push(Problem::new(format!("{}.{}", dependency.path, names.field), reason::NAME_IN_USE, message));
     }
     problems
 }
@@ -114,7 +113,7 @@ fn reserved_names(parts: &[&dyn Part], wiring: &Wiring) -> Vec<Problem> {
             continue;
         };
         let message = format!("'{name}' is a name that {} keeps for itself; {instead}", target.engine());
-        problems.push(Problem::new(path, "ReservedName", message));
+        problems.push(Problem::new(path, reason::RESERVED_NAME, message));
     }
     problems
 }
@@ -125,7 +124,7 @@ fn versions(parts: &[&dyn Part]) -> Vec<Problem> {
         let (stored, role) = (part.stored()?, part.name().role()?);
         let (image, version) = (stored.image?, stored.version?);
         let message = format!("'{image}' is not of `version` {version}; write the version that is in the image");
-        let problem = || Problem::new(format!("spec.{role}.image"), "VersionContradicted", message);
+        let problem = || Problem::new(format!("spec.{role}.image"), reason::VERSION_CONTRADICTED, message);
         images::contradicts(image, &version).then(problem)
     };
     parts.iter().filter_map(one).collect()

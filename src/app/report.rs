@@ -1,4 +1,4 @@
-//! What is said of an application: pure, from what was wished, observed and applied, and from what was said before.
+//! The status: pure, from what was desired, applied and observed, and from the status before.
 
 use super::{
     App, Applied, MicroserviceApp, Settings, binding_status,
@@ -8,14 +8,14 @@ use super::{
     status::{Inventory, PartStatus, Retained, Status, Summary},
     verdict::verdict,
 };
-use crate::kit::{observed::Observed, problem::Problem, store};
+use crate::kit::{observed::Observed, problem::Problem, reason, store};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// The report on a sound application, with what is observed after applying.
 pub fn report(app: &App<'_>, desired: &Desired<'_>, applied: &Applied, observed: &Observed) -> Status {
     let previous = app.resource.status.clone().unwrap_or_default();
     let same_generation = previous.observed_generation == app.resource.metadata.generation;
-    let ready = |p: &PartStatus| p.ready == "True" || p.reason == "Unavailable";
+    let ready = |p: &PartStatus| p.ready == "True" || p.reason == reason::UNAVAILABLE;
     let was_ready = |name: &str| same_generation && previous.parts.iter().any(|p| p.name == name && ready(p));
     let evidence = Evidence { desired, applied, observed };
     let part = |part| part_status::status(&evidence, part, was_ready(&part.name.to_string()));
@@ -45,13 +45,13 @@ pub fn report(app: &App<'_>, desired: &Desired<'_>, applied: &Applied, observed:
 pub fn refusal(resource: &MicroserviceApp, problems: &[Problem], observed: &Observed, settings: &Settings) -> Status {
     let previous = resource.status.clone().unwrap_or_default();
     let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let reason = problems.first().map_or("InvalidSpec", |p| p.reason);
+    let reason = problems.first().map_or(reason::INVALID_SPEC, |p| p.reason);
     let make = |kind: &str, status: &str| {
         condition(
             &previous,
             kind,
             status,
-            reason,
+            reason.name(),
             &sentences.join("; "),
             resource.metadata.generation,
             &Time(observed.now),

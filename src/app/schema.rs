@@ -5,26 +5,26 @@ use kube::core::cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::{Map, Value, json};
 
 use super::{crd, paths};
-use crate::kit::problem::Problem;
+use crate::kit::{problem::Problem, reason::Reason};
 
-pub const UNKNOWN_FIELD: &str = "UnknownField";
-const REQUIRED: &str = "FieldValueRequired";
-const NOT_SUPPORTED: &str = "FieldValueNotSupported";
-pub const TYPE_INVALID: &str = "FieldValueTypeInvalid";
-const TOO_LONG: &str = "FieldValueTooLong";
-const TOO_MANY: &str = "FieldValueTooMany";
-const DUPLICATE: &str = "FieldValueDuplicate";
-const INVALID: &str = "FieldValueInvalid";
+pub const UNKNOWN_FIELD: Reason = Reason::of_api_server("UnknownField");
+const REQUIRED: Reason = Reason::of_api_server("FieldValueRequired");
+const NOT_SUPPORTED: Reason = Reason::of_api_server("FieldValueNotSupported");
+pub const TYPE_INVALID: Reason = Reason::of_api_server("FieldValueTypeInvalid");
+const TOO_LONG: Reason = Reason::of_api_server("FieldValueTooLong");
+const TOO_MANY: Reason = Reason::of_api_server("FieldValueTooMany");
+const DUPLICATE: Reason = Reason::of_api_server("FieldValueDuplicate");
+const INVALID: Reason = Reason::of_api_server("FieldValueInvalid");
 /// The server calls a broken rule `FieldValueInvalid` too; that its text is the server's own makes it worth a name.
-pub const RULE_BROKEN: &str = "RuleBroken";
+pub const RULE_BROKEN: Reason = Reason::of_api_server("RuleBroken");
 
 /// As long as there is one of these, the server does not look at rules: they may rely on the schema.
-const BLOCKING: [&str; 5] = [REQUIRED, NOT_SUPPORTED, TYPE_INVALID, TOO_LONG, TOO_MANY];
+const BLOCKING: [Reason; 5] = [REQUIRED, NOT_SUPPORTED, TYPE_INVALID, TOO_LONG, TOO_MANY];
 
 /// So many unknown fields are compared with the known ones: beyond that it is hardly a slip of the pen.
 const EXPLAINED: usize = 100;
 
-/// Judges resources by the definition of this release.
+/// Judges resources by the CRD of this release.
 pub struct Checker {
     schema: Value,
     rules: CompiledSchema,
@@ -33,7 +33,7 @@ pub struct Checker {
 
 impl Checker {
     /// # Errors
-    /// When the definition is not the JSON that we know, which a test excludes.
+    /// When the CRD is not the JSON that we know, which a test excludes.
     pub fn new() -> Result<Self, serde_json::Error> {
         let mut schema = crd::schema()?;
         for name in ["apiVersion", "kind"] {
@@ -236,7 +236,7 @@ fn wrong_type(wanted: &[&str], value: &Value) -> String {
     format!("must be of type {}, not {}{remedy}", wanted.join(" or "), name(value))
 }
 
-fn range(schema: &Value, number: f64, add: &mut impl FnMut(&'static str, String)) {
+fn range(schema: &Value, number: f64, add: &mut impl FnMut(Reason, String)) {
     if let Some(least) = schema["minimum"].as_f64().filter(|least| number < *least) {
         add(INVALID, format!("must be greater than or equal to {least}"));
     }
@@ -245,7 +245,7 @@ fn range(schema: &Value, number: f64, add: &mut impl FnMut(&'static str, String)
     }
 }
 
-fn length(schema: &Value, text: &str, add: &mut impl FnMut(&'static str, String)) {
+fn length(schema: &Value, text: &str, add: &mut impl FnMut(Reason, String)) {
     let length = text.chars().count() as u64;
     if let Some(most) = schema["maxLength"].as_u64().filter(|most| length > *most) {
         add(TOO_LONG, format!("must be no more than {most} characters; it has {length}"));

@@ -1,4 +1,4 @@
-//! The wish, as the user writes it: one specification, composed of those of the components.
+//! The specification, as the user writes it: composed of those of the components, and the one list of parts.
 
 use std::collections::BTreeMap;
 
@@ -153,7 +153,7 @@ pub struct Images {
     /// `IfNotPresent`, `Always` or `Never`, for all pods. Default: Kubernetes' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_policy: Option<PullPolicy>,
-    /// Secrets with the logins of registries, for all pods.
+    /// Image pull Secrets, for all pods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

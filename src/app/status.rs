@@ -104,12 +104,12 @@ pub struct BindingStatus {
     pub service: String,
     /// What it uses.
     pub name: String,
-    /// `True`: somebody really logged in as the service. `False`: that failed. `Unknown`: nobody could say lately.
-    pub proved: String,
+    /// `True`: the provisioner logged in as the service and used it. `False`: that failed. `Unknown`: it was not checked lately.
+    pub verified: String,
     /// Who it is logged in as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
-    /// Since when `proved` has its value.
+    /// Since when `verified` has its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
     /// One word for what was found.

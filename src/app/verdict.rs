@@ -4,7 +4,7 @@ use super::{
     App, Applied, Reconciliation, part_status,
     status::{BindingStatus, PartStatus},
 };
-use crate::kit::part;
+use crate::kit::{part, reason};
 
 /// Reason and message of `Ready`.
 pub struct Verdict {
@@ -12,19 +12,6 @@ pub struct Verdict {
     pub message: String,
     /// Waiting does not help: somebody must do something.
     pub stuck: bool,
-}
-
-fn is_stuck(reason: &str) -> bool {
-    matches!(
-        reason,
-        "VolumeOfAnotherEngine"
-            | "VolumeOfAnotherClass"
-            | "VolumeLost"
-            | "UnknownVersion"
-            | "NameConflict"
-            | "CredentialsLost"
-            | "ApplyRefused"
-    )
 }
 
 /// None: all is well.
@@ -35,50 +22,53 @@ pub fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings:
     let components: Vec<_> = components.into_iter().map(|(_, part)| part).collect();
     let summary = format!("{} components and {} services ready", ready(&components), ready(&services));
     let (reason, message) = of_parts(parts).or_else(|| of_bindings(bindings)).or_else(|| of_objects(app, applied))?;
-    Some(Verdict { stuck: is_stuck(&reason), message: format!("{summary}. {message}"), reason })
+    Some(Verdict { stuck: reason::is_stuck(&reason), message: format!("{summary}. {message}"), reason })
 }
 
 /// What waits for others is explained by those others.
 fn of_parts(parts: &[PartStatus]) -> Option<(String, String)> {
-    let worst = |p: &&PartStatus| p.ready != "True" && p.reason != "Waiting";
-    let stuck = parts.iter().find(|p| worst(p) && is_stuck(&p.reason));
+    let worst = |p: &&PartStatus| p.ready != "True" && p.reason != reason::WAITING;
+    let stuck = parts.iter().find(|p| worst(p) && reason::is_stuck(&p.reason));
     let first = stuck.or_else(|| parts.iter().find(worst)).or_else(|| parts.iter().find(|p| p.ready != "True"))?;
     let name = match part::service_of(&first.name) {
         Some(_) => "Services".to_owned(),
         None => camel(first.name.split('/').next().unwrap_or_default()),
     };
-    let reason = match first.reason.as_str() {
-        "Progressing" | "Waiting" => format!("WaitingFor{name}"),
-        "Unavailable" => format!("{}Unavailable", name.strip_suffix('s').unwrap_or(&name)),
-        other => other.to_owned(),
+    let is = |reason| first.reason == reason;
+    let reason = if is(reason::PROGRESSING) || is(reason::WAITING) {
+        format!("WaitingFor{name}")
+    } else if is(reason::UNAVAILABLE) {
+        format!("{}Unavailable", name.strip_suffix('s').unwrap_or(&name))
+    } else {
+        first.reason.clone()
     };
     Some((reason, format!("{}: {}", first.name, first.message.as_deref().unwrap_or_default())))
 }
 
 fn of_bindings(bindings: &[BindingStatus]) -> Option<(String, String)> {
-    let binding = bindings.iter().find(|b| b.proved != "True")?;
-    let reason = if binding.proved == "False" { "BindingBroken" } else { "BindingUnproved" };
+    let binding = bindings.iter().find(|b| b.verified != "True")?;
+    let reason = if binding.verified == "False" { reason::BINDING_FAILED } else { reason::BINDING_UNVERIFIED };
     let told = binding.message.as_deref().unwrap_or(&binding.reason);
     Some((reason.into(), format!("{} -> {}: {told}", binding.service, binding.name)))
 }
 
 /// Objects that belong to no running part, and what could not be read or written.
 fn of_objects(app: &App<'_>, applied: &Applied) -> Option<(String, String)> {
-    let conflicts = applied.conflicts.iter().map(|r| ("NameConflict", r));
+    let conflicts = applied.conflicts.iter().map(|r| (reason::NAME_CONFLICT, r));
     let mut refused = conflicts
-        .chain(applied.refused.iter().map(|r| ("ApplyRefused", r)))
-        .chain(applied.stuck().map(|r| ("ApplyFailed", r)))
-        .chain(applied.contested.iter().map(|r| ("FieldConflict", r)));
+        .chain(applied.refused.iter().map(|r| (reason::APPLY_REFUSED, r)))
+        .chain(applied.stuck().map(|r| (reason::APPLY_FAILED, r)))
+        .chain(applied.contested.iter().map(|r| (reason::FIELD_CONFLICT, r)));
     if let Some((reason, note)) = refused.next() {
         return Some((reason.into(), note.message.clone()));
     }
     let paused = app.spec().reconciliation == Some(Reconciliation::Paused);
     let failed = applied.failed.as_ref().filter(|_| !paused);
     if let Some(failed) = failed {
-        return Some(("ClusterUnavailable".into(), failed.clone()));
+        return Some((reason::CLUSTER_UNAVAILABLE.into(), failed.clone()));
     }
     // What is neither as desired nor any part's to explain: a Service, a Role, a claim.
-    Some(("Progressing".into(), format!("{} is not applied yet", applied.pending.first()?)))
+    Some((reason::PROGRESSING.into(), format!("{} is not applied yet", applied.pending.first()?)))
 }
 
 /// `database` as it stands in a condition: `Database`.

@@ -7,13 +7,10 @@ use crate::kit::{
     credentials::Credential,
     observed::Observed,
     part::PartName,
+    reason,
     scope::Scope,
     workload::DEPENDENCIES,
 };
-
-/// Reasons of proofs: the very Secret of the proof is not there, or the one without which nobody can repair.
-const SECRET_MISSING: &str = "SecretMissing";
-const ADMINISTRATOR_MISSING: &str = "AdministratorMissing";
 
 /// What a part waits for, in words; empty: it may be created and changed. The live pod template is the memory: what it
 /// remembers is waited for no more.
@@ -65,7 +62,7 @@ fn is_of(proof: &Proof, dependency: &Dependency) -> bool {
 /// be made or repaired.
 pub fn administrator_missing(report: Option<&Report>, component: &PartName, secret: &str) -> bool {
     let component = component.to_string();
-    let needed = |proof: &Proof| proof.component == component && proof.reason == ADMINISTRATOR_MISSING;
+    let needed = |proof: &Proof| proof.component == component && proof.reason == reason::ADMINISTRATOR_MISSING;
     let missing = |report: &Report| report.missing.iter().any(|missing| missing == secret);
     report.is_some_and(|report| missing(report) || report.proofs.iter().any(needed))
 }
@@ -77,7 +74,7 @@ pub fn credential(parts: &[&dyn Part], scope: &Scope<'_>, dependency: &Dependenc
     let store = target.store(scope)?;
     let remembered = remembered(scope, &dependency.user);
     let in_use = remembered.iter().flat_map(|ids| Dependency::remembered(ids, &dependency.target));
-    let lost = |proof: &&Proof| is_of(proof, dependency) && proof.reason == SECRET_MISSING && !proof.proved;
+    let lost = |proof: &&Proof| is_of(proof, dependency) && proof.reason == reason::SECRET_MISSING && !proof.proved;
     let missing = |secret: &str| proofs(scope.observed).filter(lost).any(|proof| proof.secret == secret);
     let stem = store.login_stem(&dependency.login());
     Some(store.anchor_ref().current(&stem, scope.observed, in_use, missing))

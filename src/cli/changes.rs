@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::app::{DataRetention, MicroserviceApp, unobserved};
 use crate::components::Wiring;
-use crate::kit::{part::PartName, problem::Problem};
+use crate::kit::{part::PartName, problem::Problem, reason};
 
 /// All of it, in the order of the specification.
 pub fn changes(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
@@ -17,7 +17,7 @@ pub fn changes(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
 fn retention(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
     let goes = |app: &MicroserviceApp| app.spec.data_retention.unwrap_or_default() == DataRetention::Delete;
     let text = "from now on data is deleted with the application, what has been kept until now included";
-    if goes(new) && !goes(old) { vec![Problem::new("spec.dataRetention", "DataWillGo", text)] } else { vec![] }
+    if goes(new) && !goes(old) { vec![Problem::new("spec.dataRetention", reason::DATA_WILL_GO, text)] } else { vec![] }
 }
 
 /// What is used inside a server: where it is said, its name, who uses it, the field and the noun for it.
@@ -55,7 +55,7 @@ fn names(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
                 "'{user}' begins with the empty {noun} '{name}'; its data stays in '{left}': write `{field}: {left}` \
                  to keep it"
             );
-            told.push(Problem::new(path.as_str(), "DatabaseChanges", text));
+            told.push(Problem::new(path.as_str(), reason::DATABASE_CHANGES, text));
         }
     }
     let still: BTreeSet<&str> = new.spec.services.iter().map(|s| s.name.as_str()).collect();
@@ -65,7 +65,7 @@ fn names(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
             "nobody uses the {noun} '{name}' of '{user}' any more; it is kept, and `{field}: {name}` gives it to \
              another service"
         );
-        told.push(Problem::new("spec.services", "DatabaseUnused", text));
+        told.push(Problem::new("spec.services", reason::DATABASE_UNUSED, text));
     }
     told
 }
@@ -82,7 +82,7 @@ fn servers(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
                 "the {role} ends; its data and passwords are kept until its anchor is deleted, and `{role}: {{}}` \
                  starts it again on them"
             );
-            told.push(Problem::new("spec", "DatabaseEnds", text));
+            told.push(Problem::new("spec", reason::DATABASE_ENDS, text));
             continue;
         };
         let major = |version: &Option<String>| version.as_ref().and_then(|v| v.split('.').next().map(str::to_owned));
@@ -90,12 +90,12 @@ fn servers(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
             let text = format!(
                 "the data is of version {from}, which {to} does not open: nothing starts until `version` is {from} again"
             );
-            told.push(Problem::new(format!("spec.{role}.version"), "DataOfAnotherVersion", text));
+            told.push(Problem::new(format!("spec.{role}.version"), reason::DATA_OF_ANOTHER_VERSION, text));
         }
         let class = |storage: Option<&crate::kit::fields::Storage>| storage.and_then(|it| it.class_name.clone());
         if class(was.storage) != class(is.storage) {
             let text = "the volume stays in the StorageClass that it was made in";
-            told.push(Problem::new(format!("spec.{role}.storage.className"), "VolumeStays", text));
+            told.push(Problem::new(format!("spec.{role}.storage.className"), reason::VOLUME_STAYS, text));
         }
     }
     told

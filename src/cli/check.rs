@@ -11,7 +11,7 @@ use super::input::Document;
 use super::{FINDINGS, OK, UNUSABLE, changes, hints, input};
 use crate::app::schema::Checker;
 use crate::app::{App, MicroserviceApp, ROLES, Settings};
-use crate::kit::{observed::Observed, problem::Problem};
+use crate::kit::{observed::Observed, problem::Problem, reason};
 
 const API_VERSION: &str = "microapp.dev/v1alpha1";
 /// Bytes that etcd takes of one object.
@@ -96,7 +96,7 @@ fn verdicts(args: &Check) -> Result<Vec<Verdict>, String> {
                 verdict.hints.push(Finding {
                     line: document.line("metadata.name"),
                     path: "metadata.name".into(),
-                    reason: "NotThere",
+                    reason: reason::NOT_THERE.name(),
                     message: text,
                 });
             }
@@ -134,14 +134,14 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
     if sent.to_string().len() > STORED {
         errors.push(Problem::new(
             "spec",
-            "TooLarge",
+            reason::TOO_LARGE,
             format!(
                 "the resource has more than {STORED} bytes, which no API server stores; move texts into ConfigMaps"
             ),
         ));
     }
     if document.value["apiVersion"].is_string() && document.value["apiVersion"] != API_VERSION {
-        errors.push(Problem::new("apiVersion", "UnknownVersion", format!("must be '{API_VERSION}'")));
+        errors.push(Problem::new("apiVersion", reason::UNKNOWN_VERSION, format!("must be '{API_VERSION}'")));
     }
     let mut noted = vec![];
     hints::nulls(&document.value["spec"], &mut "spec".to_owned(), &mut noted);
@@ -154,12 +154,16 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
             noted.extend(before.into_iter().flat_map(|before| changes::changes(&before, &app)));
         }
         // Whatever cannot be decoded has been found by the schema. Should the two ever disagree, say so.
-        Err(error) if errors.is_empty() => errors.push(Problem::new("spec", "InvalidSpec", error.to_string())),
+        Err(error) if errors.is_empty() => errors.push(Problem::new("spec", reason::INVALID_SPEC, error.to_string())),
         Err(_) => {}
     }
     let place = |problems: Vec<Problem>| {
-        let place =
-            |p: Problem| Finding { line: document.line(&p.path), path: p.path, reason: p.reason, message: p.message };
+        let place = |p: Problem| Finding {
+            line: document.line(&p.path),
+            path: p.path,
+            reason: p.reason.name(),
+            message: p.message,
+        };
         let mut findings: Vec<Finding> = problems.into_iter().map(place).collect();
         findings.sort_by_key(|f| f.line);
         findings

@@ -7,7 +7,7 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use super::Error;
 use crate::kit::{access::rule, owned::OWNED};
 
-/// Name of the definition, the one cluster-wide object that the operator reads.
+/// Name of the CRD, the one cluster-wide object that the operator reads.
 const DEFINITION: &str = "microserviceapps.microapp.dev";
 
 /// The rules as YAML, each below the reason for it.
@@ -22,7 +22,7 @@ pub fn yaml() -> Result<String, Error> {
 /// What the operator may do in the cluster, and why.
 pub fn rules() -> Vec<(&'static str, PolicyRule)> {
     let mut rules = vec![
-        ("The wish.", rule("microapp.dev", "microserviceapps", &[], &["get", "list", "watch"])),
+        ("The specification.", rule("microapp.dev", "microserviceapps", &[], &["get", "list", "watch"])),
         ("The answer.", rule("microapp.dev", "microserviceapps/status", &[], &["update"])),
         (
             "Clusters that enforce it want this of whoever names an owner that is not to go before its children.",

@@ -1,4 +1,4 @@
-//! `microapp crd`: the definition of the resource, for API servers and for people.
+//! `microapp crd`: the CRD, for API servers and for people.
 
 use clap::{Args, ValueEnum};
 

@@ -2,7 +2,7 @@
 
 use crate::app::{MicroserviceApp, unobserved};
 use crate::components::{Dependency, Purpose};
-use crate::kit::problem::Problem;
+use crate::kit::{problem::Problem, reason};
 
 /// Variable, who reads it, and as what.
 const READ: &[(&str, &str, &str)] = &[
@@ -46,7 +46,7 @@ pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
                 "gives '{user}' the variable {name}, which {reader} reads as {meaning}; set {name} in its `env`, or \
                  rename '{peer}'"
             );
-            hints.push(Problem::new(format!("{}.service", call.path), "FrameworkVariable", text));
+            hints.push(Problem::new(format!("{}.service", call.path), reason::FRAMEWORK_VARIABLE, text));
         }
     }
     hints

@@ -13,7 +13,7 @@ pub struct Graph {
     /// Name of an application on a cluster
     #[arg(required_unless_present = "filename", conflicts_with = "filename")]
     name: Option<String>,
-    /// File with an application, drawn as it is planned; `-` reads standard input
+    /// File with an application, drawn as it would be deployed; `-` reads standard input
     #[arg(short, long = "filename", value_name = "FILE")]
     filename: Option<PathBuf>,
     #[command(flatten)]

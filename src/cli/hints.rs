@@ -8,7 +8,7 @@ use crate::components::{
     Dependency, Part, Purpose, Wiring,
     services::{Protocol, Service},
 };
-use crate::kit::{images, part::PartName, problem::Problem};
+use crate::kit::{images, part::PartName, problem::Problem, reason};
 
 /// As many forgotten values as are told.
 const NULLS: usize = 100;
@@ -26,7 +26,7 @@ pub fn nulls(value: &Value, path: &mut String, hints: &mut Vec<Problem>) {
                 "a value".to_owned()
             };
             let remedy = format!("is null, which means absent; write {value}, or remove it");
-            hints.push(Problem::new(path.as_str(), "Null", remedy));
+            hints.push(Problem::new(path.as_str(), reason::NULL, remedy));
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -52,7 +52,7 @@ pub fn misread(surprises: Vec<(String, Value, String)>) -> Vec<Problem> {
     let hint = |(path, sent, text): (String, Value, String)| {
         Problem::new(
             path,
-            "Misread",
+            reason::MISREAD,
             format!("is read as {sent}, not as the text '{text}'; put it in quotes if the text is meant"),
         )
     };
@@ -74,7 +74,7 @@ pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
                 "'{}' can be another image tomorrow; give it a tag other than 'latest', or a digest",
                 service.image
             );
-            hints.push(Problem::new(format!("{path}.image"), "FloatingImage", text));
+            hints.push(Problem::new(format!("{path}.image"), reason::FLOATING_IMAGE, text));
         }
         if service.protocol() != Protocol::None
             && service.routes.is_empty()
@@ -84,7 +84,7 @@ pub fn hints(app: &MicroserviceApp) -> Vec<Problem> {
                 "nothing routes to '{}' and nothing calls it; give it `routes`, or `protocol: None` if it is a worker",
                 service.name
             );
-            hints.push(Problem::new(path.clone(), "Unreachable", text));
+            hints.push(Problem::new(path.clone(), reason::UNREACHABLE, text));
         }
     }
     hints.extend(unknown_services(services, &wiring));
@@ -101,7 +101,7 @@ fn unknown_services(services: &[Service], wiring: &Wiring) -> Vec<Problem> {
         let name = it.target.short();
         let close = closest(name, names()).map(|c| format!("; did you mean '{c}'?")).unwrap_or_default();
         let text = format!("there is no service '{name}'{close}");
-        Problem::new(format!("{}.service", it.path), "UnknownService", text)
+        Problem::new(format!("{}.service", it.path), reason::UNKNOWN_SERVICE, text)
     });
     told.collect()
 }
@@ -114,7 +114,7 @@ fn templates(services: &[Service]) -> Vec<Problem> {
         .flat_map(|(s, service)| service.routes.iter().enumerate().map(move |(r, route)| (s, r, route)));
     let told = routes.filter(|(.., route)| route.path.contains("/:")).map(|(s, r, route)| {
         let text = format!("'{}' is compared as it stands, ':' too; a prefix covers all paths below it", route.path);
-        Problem::new(format!("spec.services[{s}].routes[{r}].path"), "Template", text)
+        Problem::new(format!("spec.services[{s}].routes[{r}].path"), reason::TEMPLATE, text)
     });
     told.collect()
 }
@@ -129,7 +129,7 @@ fn unnamed_version(app: &MicroserviceApp) -> Vec<Problem> {
             "the image seems to be of version {major}, which data is only recorded with if it is said; write \
              `version: {major}`"
         );
-        Some(Problem::new(format!("spec.{role}.image"), "VersionUnnamed", text))
+        Some(Problem::new(format!("spec.{role}.image"), reason::VERSION_UNNAMED, text))
     };
     app.spec.parts().iter().filter_map(one).collect()
 }

@@ -13,16 +13,16 @@ use crate::kit::images;
 /// Run the operator, on the cluster that it is in or that the kubeconfig names
 #[derive(Args, Debug)]
 pub struct Operator {
-    /// Keep the applications of one namespace only [default: of all]
+    /// Watch a single namespace [default: all]
     #[arg(long)]
     namespace: Option<String>,
     /// Image of the agents in the pods of applications
     #[arg(long, env = "MICROAPP_AGENT_IMAGE", default_value = images::AGENT)]
     agent_image: String,
-    /// Namespace of the Lease by which one of several operators acts [default: none; it acts without asking]
+    /// Namespace of the Lease for leader election [default: none; leader election is disabled]
     #[arg(long, env = "POD_NAMESPACE")]
     lease_namespace: Option<String>,
-    /// How the others know this one: needed with a Lease, and another for each, or two of them act
+    /// Identity in leader election: needed with a Lease, and different for each replica, or two of them act
     #[arg(long, env = "POD_NAME")]
     identity: Option<String>,
     /// Where /livez and /readyz are answered, on IPv6 and IPv4

@@ -62,7 +62,7 @@ enum Outcome {
     SecretThere,
     /// Nothing of the part goes on before the next pass: what is there is not known, or nobody answers.
     Later,
-    /// As far as anybody can tell it is as it is wished, whatever came of this write.
+    /// As far as is known it is as desired, whatever came of this write.
     Unsure(Cause),
     Lost,
     Contested(String),
@@ -136,7 +136,7 @@ impl Applier {
             Outcome::Made { record, repaired } => {
                 memory.note(id.clone(), record.hash.clone(), record.fingerprint, &self.version, repaired, observed.now);
                 if repaired {
-                    applied.repaired.push(refusal("somebody had changed what is ours".into()));
+                    applied.repaired.push(refusal("reverted a change by another manager".into()));
                 }
                 applied.written += 1;
                 return true;

@@ -11,7 +11,7 @@ const NAME: &str = "microserviceapps.microapp.dev";
 /// Fields that this binary knows and the installed definition does not: what it would write there would be dropped without a word. A newer definition is fine.
 ///
 /// # Errors
-/// When the definition cannot be read.
+/// When the CRD cannot be read.
 pub async fn missing_fields(client: &Client) -> Result<Vec<String>, Error> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let installed = within(api.get(NAME)).await?;

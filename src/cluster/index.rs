@@ -23,7 +23,7 @@ pub struct AppKey {
 /// What a complete list named, application by application.
 pub type Named = HashMap<AppKey, BTreeSet<String>>;
 
-/// A watch that fails for so long is dead: the process had better begin anew.
+/// A watch that fails for so long is dead: the process had better restart.
 const DEAD: Duration = Duration::from_secs(300);
 /// No answer comes so long after its request.
 const BURIED: Duration = Duration::from_secs(60);

@@ -19,7 +19,7 @@ const REPAIR_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// What could not be written is tried again after so long, twice as long each time, up to the longest.
 const FIRST_RETRY: SignedDuration = SignedDuration::from_millis(500);
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(30);
-/// A Secret that nobody wants any more is remembered for so long: lately made ones are counted.
+/// An obsolete Secret is remembered for so long: lately made ones are counted.
 const SECRETS_KEPT: SignedDuration = SignedDuration::from_hours(2);
 
 /// What an application's objects were like when our last apply was answered.
@@ -34,7 +34,7 @@ pub struct Memory {
 /// An object that could not be written as it is wanted.
 #[derive(Clone, Debug, PartialEq)]
 struct Trouble {
-    /// Digest of what was sent: another wish is tried at once.
+    /// Digest of what was sent: another one is tried at once.
     hash: String,
     cause: Cause,
     times: u32,
@@ -189,7 +189,7 @@ pub enum Step {
 /// Why an object is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// The wish changed, or nobody knows what was applied last.
+    /// The desired state changed, or nobody knows what was applied last.
     Changed,
     /// Somebody changed what is ours.
     Repair,
@@ -205,19 +205,19 @@ pub fn step(
     claim_exists: impl Fn(&str) -> bool,
     now: Timestamp,
 ) -> Step {
-    let wished = wish(object, record, memory, claim_exists, now);
+    let wanted = unhindered(object, record, memory, claim_exists, now);
     let trouble =
         memory.troubles.get(&object.id()).filter(|trouble| now < trouble.not_before && trouble.hash == object.hash());
-    match (wished, trouble) {
+    match (wanted, trouble) {
         (Step::Create | Step::Secret { .. } | Step::Apply { why: Why::Changed | Why::Repair, .. }, Some(trouble)) => {
             Step::Later(trouble.cause.clone())
         }
         (Step::Apply { why: Why::Insurance, .. }, Some(_)) => Step::Skip,
-        (wished, _) => wished,
+        (wanted, _) => wanted,
     }
 }
 
-fn wish(
+fn unhindered(
     object: &Object,
     record: Option<&Record>,
     memory: &Memory,
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_told_and_not_sent_again_before_its_time_and_a_new_wish_at_once() {
+    fn what_failed_is_told_and_not_sent_again_before_its_time_and_a_changed_object_at_once() {
         let (mut memory, now) = (Memory::default(), Timestamp::UNIX_EPOCH);
         let refused = || Cause::Refused("no".into());
         assert_eq!(memory.fail(&object(), refused(), now), 1);

@@ -1,4 +1,4 @@
-//! Deletes what is ours and nobody wants any more.
+//! Deletes what is ours and obsolete.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ use crate::kit::{
 
 const CONCURRENCY: usize = 8;
 
-/// What of the observed nobody wants: ours, of a kind that may be deleted, and in no part of what was built. What a deletion of the application orphaned
+/// What of the observed is obsolete: ours, of a kind that may be deleted, and in no part of what was built. What a deletion of the application orphaned
 /// has no owner, and still our mark as its manager.
 pub fn unwanted<'a>(objects: &[Object], observed: &'a Observed, app_uid: &str) -> Vec<(&'a Id, &'a Record)> {
     let wanted: BTreeSet<Id> = objects.iter().map(Object::id).collect();

@@ -17,7 +17,7 @@ const BACKLOG: usize = 256;
 /// Writes a status, and answers the version that the resource has then. It is replaced as a whole, and only in the version of the resource that it was made from: a leader that lost its place cannot overwrite its successor's word.
 ///
 /// # Errors
-/// When the API server says no, or nothing; a conflict means that a newer version of the resource is on its way.
+/// When the API server says no, or nothing; a conflict means that a newer version of the resource will arrive.
 pub async fn status(client: &Client, app: &MicroserviceApp, status: &Status) -> Result<u64, Error> {
     let resource = ApiResource::erase::<MicroserviceApp>(&());
     let (name, namespace) = (app.name_any(), app.namespace().unwrap_or_default());

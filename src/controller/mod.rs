@@ -81,7 +81,7 @@ async fn done(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// Waits until the definition fits, and until everything that is there has been seen.
+/// Waits until the CRD fits, and until everything that is there has been seen.
 async fn prepared(client: &Client, index: &Index) {
     loop {
         match handshake::missing_fields(client).await {

@@ -15,7 +15,7 @@ use crate::cluster::{
     index::AppKey,
     prune, publish,
 };
-use crate::kit::{objects::Id, observed::Observed, problem::Problem};
+use crate::kit::{objects::Id, observed::Observed, problem::Problem, reason};
 
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -139,11 +139,7 @@ async fn act(app: &App<'_>, desired: &Desired<'_>, key: &AppKey, state: &mut Sta
     let unwanted = prune::unwanted(objects, observed, desired.scope.uid);
     match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
         Ok(true) => {}
-        Ok(false) => {
-            applied.failed = Some(
-                "objects that nobody wants any more are still there; they go when the cluster is seen whole".into(),
-            )
-        }
+        Ok(false) => applied.failed = Some("obsolete objects are pruned once all watches are synced".into()),
         Err(error) => applied.failed = Some(error.to_string()),
     }
     let stateful: Vec<_> = objects
@@ -246,9 +242,9 @@ async fn written(
 }
 
 fn decoded(object: &DynamicObject) -> Result<MicroserviceApp, Problem> {
-    let json = serde_json::to_value(object).map_err(|e| Problem::new("", "InvalidSpec", e.to_string()))?;
+    let json = serde_json::to_value(object).map_err(|e| Problem::new("", reason::INVALID_SPEC, e.to_string()))?;
     serde_path_to_error::deserialize(json).map_err(|e| {
-        Problem::new(e.path().to_string(), "InvalidSpec", format!("this operator cannot read it: {}", e.inner()))
+        Problem::new(e.path().to_string(), reason::INVALID_SPEC, format!("this operator cannot read it: {}", e.inner()))
     })
 }
 

@@ -169,7 +169,7 @@ pub struct Report {
     pub proofs: Vec<Proof>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<SecretDigests>,
-    /// Secrets of administrators that are not there. All bindings may still work: it shows when something has to be repaired, or the server begins anew.
+    /// Secrets of administrators that are not there. All bindings may still work: it shows when something has to be repaired, or the server restarts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
@@ -200,7 +200,7 @@ pub struct Proof {
     /// Who the server says it is.
     pub identity: String,
     /// One word: `LoggedIn`, `LoginRefused`, `ServerUnreachable`, `SecretMissing` (the Secret named here, and no other), `AdministratorMissing` (the Secret by
-    /// which the server is entered to repair it), `SecretUnread` (it may well be there), `AccessMissing`, `AccessTooWide`, `NotOurs`, `WrongVersion`.
+    /// which the server is entered to repair it), `SecretUnread` (it may well be there), `AccessMissing`, `AccessTooWide`, `NotManaged`, `WrongVersion`.
     pub reason: String,
     /// A sentence, without secrets, at most 256 characters. Empty if it is proved.
     pub message: String,

@@ -1,5 +1,5 @@
 //! What texts must look like so that Kubernetes, Envoy and the servers take them: rules for the API server, each with the sentence that says what to
-//! write. Offline the same rules are read out of the definition.
+//! write. Offline the same rules are read out of the CRD.
 
 use serde_json::{Value, json};
 

@@ -16,6 +16,7 @@ pub mod owned;
 pub mod part;
 pub mod pod;
 pub mod problem;
+pub mod reason;
 pub mod scope;
 pub mod store;
 mod store_problems;

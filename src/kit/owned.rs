@@ -11,7 +11,7 @@ pub struct Owned {
     /// Objects of a lower rank are applied before those of a higher one.
     pub rank: u8,
     pub watched: Watched,
-    /// What becomes of objects that nobody wants any more.
+    /// What becomes of obsolete objects.
     pub prune: Prune,
 }
 
@@ -26,7 +26,7 @@ pub enum Watched {
     Facts,
 }
 
-/// What becomes of objects that nobody wants any more.
+/// What becomes of obsolete objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prune {
     Delete,

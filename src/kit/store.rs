@@ -15,12 +15,13 @@ use super::{
     objects::Objects,
     observed::Claim,
     part::PartName,
+    reason::{self, Reason},
     scope::{BOOTSTRAPPED, DATA_ID, ENGINE, MAJOR, Scope, VOLUMES},
     volumes,
 };
 
 /// Data that is being deleted is waited for: what uses it ends, and then everything is created again.
-pub const GOING: &str = "DataBeingDeleted";
+pub const GOING: Reason = reason::DATA_BEING_DELETED;
 
 /// The data of one part.
 pub struct Store<'a> {
@@ -86,7 +87,7 @@ impl<'a> Store<'a> {
     }
 
     /// The anchor, and the digits in the names of what it owns. They are known before it is there: an anchor that was
-    /// not restored is made anew with the digits of its claim.
+    /// not restored is created again with the digits of its claim.
     pub fn anchor_ref(&self) -> AnchorRef {
         let (scope, name) = (self.scope, self.anchor());
         let there = scope.observed.anchor(&name).filter(|(_, anchor)| !anchor.deleting);

@@ -3,6 +3,7 @@
 use super::{
     observed::{Anchor, Claim},
     problem::Problem,
+    reason::{self, Reason},
     store::{GOING, Store, purge},
     volumes,
 };
@@ -51,13 +52,13 @@ impl Place<'_> {
         let Some(there) = self.there().filter(|_| self.obstacle().is_none()) else { return vec![] };
         let mut hints = vec![];
         if there.deleting {
-            hints.push(("VolumeBeingDeleted", self.leaving()));
+            hints.push((reason::VOLUME_BEING_DELETED, self.leaving()));
         }
         let size = volumes::size(self.store.storage).0;
         if volumes::bytes(&size) < volumes::bytes(&there.request) {
             let message =
                 format!("volume {} keeps its size, for volumes only grow; write `size: {}`", self.claim, there.request);
-            hints.push(("VolumeKeepsItsSize", message));
+            hints.push((reason::VOLUME_KEEPS_ITS_SIZE, message));
         }
         let wanted = self.store.storage.and_then(|storage| storage.class_name.as_ref());
         if let (Some(_), Some(is)) = (wanted.filter(|wanted| there.class.as_ref() != Some(wanted)), &there.class) {
@@ -65,12 +66,12 @@ impl Place<'_> {
                 "volume {} keeps its class, for data does not move by itself; write `className: {is}`",
                 self.claim
             );
-            hints.push(("VolumeKeepsItsClass", message));
+            hints.push((reason::VOLUME_KEEPS_ITS_CLASS, message));
         }
         hints.into_iter().map(|(reason, message)| self.problem(reason, message)).collect()
     }
 
-    fn problem(&self, reason: &'static str, message: String) -> Problem {
+    fn problem(&self, reason: Reason, message: String) -> Problem {
         let role = self.store.part.role().map(|role| role.name()).unwrap_or_default();
         Problem::new(format!("spec.{role}"), reason, message)
     }
@@ -86,13 +87,8 @@ impl Place<'_> {
         )
     }
 
-    /// An anchor or claim on its way out, or that belongs to what is gone: the garbage collector is about to take it.
-    fn going(
-        &self,
-        claim: Option<&Claim>,
-        anchor: Option<&Anchor>,
-        uid: Option<&str>,
-    ) -> Option<(&'static str, String)> {
+    /// An anchor or claim that is being deleted, or that belongs to what is gone: the garbage collector is about to take it.
+    fn going(&self, claim: Option<&Claim>, anchor: Option<&Anchor>, uid: Option<&str>) -> Option<(Reason, String)> {
         let of_another = anchor.and_then(|anchor| anchor.app.as_deref()).is_some_and(|uid| uid != self.store.scope.uid);
         let orphaned = claim.and_then(|claim| claim.anchor.as_deref()).is_some_and(|owner| Some(owner) != uid);
         let leaving = anchor.map_or_else(|| claim.is_some_and(|claim| claim.deleting), |anchor| anchor.deleting);
@@ -108,8 +104,8 @@ impl Place<'_> {
         going.then_some((GOING, message))
     }
 
-    /// Another engine would not open it, or worse, would begin anew beside it.
-    fn foreign(&self, claim: Option<&Claim>, anchor: Option<&Anchor>) -> Option<(&'static str, String)> {
+    /// Another engine would not open it, or worse, would start again beside it.
+    fn foreign(&self, claim: Option<&Claim>, anchor: Option<&Anchor>) -> Option<(Reason, String)> {
         let unread = |major: &str| !major.is_empty() && !(self.store.reads)(major, &self.store.major);
         let written = |engine: &String| !engine.is_empty() && engine != self.store.engine;
         let there = claim.filter(|claim| !claim.deleting && claim.may_hold_data());
@@ -133,33 +129,33 @@ impl Place<'_> {
             self.store.major,
             purge(self.store.scope.namespace, &self.anchor)
         );
-        Some(("VolumeOfAnotherEngine", message))
+        Some((reason::VOLUME_OF_ANOTHER_ENGINE, message))
     }
 
     /// Data that was there and is not: an empty volume in its place would look as if all were well.
-    fn lost(&self, claim: Option<&Claim>, anchor: Option<&Anchor>) -> Option<(&'static str, String)> {
+    fn lost(&self, claim: Option<&Claim>, anchor: Option<&Anchor>) -> Option<(Reason, String)> {
         let held = anchor.is_some_and(|anchor| anchor.volumes.iter().any(|name| name == self.claim));
         let gone = claim.is_none_or(|claim| claim.lost);
         let message = format!(
-            "volume {} held data and is gone; nothing is started on an empty one. Put it back from a backup, or begin anew without the data: {}",
+            "volume {} held data and is gone; nothing is started on an empty one. Put it back from a backup, or start again without the data: {}",
             self.claim,
             purge(self.store.scope.namespace, &self.anchor)
         );
-        (held && gone).then_some(("VolumeLost", message))
+        (held && gone).then_some((reason::VOLUME_LOST, message))
     }
 
     /// A claim that waits for a class that is not asked for any more. It never held anything.
-    fn unbound(&self, claim: Option<&Claim>, anchor: Option<&Anchor>) -> Option<(&'static str, String)> {
+    fn unbound(&self, claim: Option<&Claim>, anchor: Option<&Anchor>) -> Option<(Reason, String)> {
         let recorded = anchor.is_some_and(|anchor| anchor.volumes.iter().any(|name| name == self.claim));
         let claim = claim.filter(|claim| !claim.may_hold_data() && !claim.deleting && !recorded)?;
         let wanted = self.store.storage.and_then(|storage| storage.class_name.as_ref());
         let differs = wanted != claim.class.as_ref() && (wanted.is_some() || claim.class_is_ours);
         let class = claim.class.as_deref().unwrap_or_default();
         let message = format!(
-            "volume claim {} still waits for class '{class}' and holds nothing; to let it be made anew with the class that is asked for now: \
+            "volume claim {} still waits for class '{class}' and holds nothing; to let it be created again with the class that is asked for now: \
              kubectl -n {} delete persistentvolumeclaim {}",
             self.claim, self.store.scope.namespace, self.claim
         );
-        differs.then_some(("VolumeOfAnotherClass", message))
+        differs.then_some((reason::VOLUME_OF_ANOTHER_CLASS, message))
     }
 }

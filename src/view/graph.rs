@@ -53,8 +53,8 @@ pub struct Wire {
 pub enum Proof {
     /// Nobody proves it: a route, a call.
     Plain,
-    Proved,
-    Unproved,
+    Verified,
+    Unverified,
     Failed,
 }
 
@@ -70,7 +70,7 @@ pub fn graph(app: &MicroserviceApp, live: bool) -> Graph {
             .filter(|fact| !fact.is_empty())
             .collect::<Vec<_>>()
             .join(" · "),
-        false => "planned; nothing runs yet".into(),
+        false => "not deployed".into(),
     };
     Graph { name: app.metadata.name.clone().unwrap_or_default(), verdict, facts, nodes, wires }
 }
@@ -106,7 +106,7 @@ fn users() -> Node {
         part: USERS.into(),
         rank: Rank::Callers,
         name: USERS.into(),
-        detail: "browsers, programs".into(),
+        detail: "outside the application".into(),
         routes: vec![],
         pods: None,
         state: State::Planned,
@@ -156,13 +156,13 @@ fn proof(dependency: &Dependency, status: &Status) -> (Proof, String) {
     }
     let (user, target) = (dependency.login(), dependency.target.to_string());
     let binding = status.bindings.iter().find(|b| b.service == user && b.name == target);
-    let Some(binding) = binding else { return (Proof::Unproved, "uses".into()) };
+    let Some(binding) = binding else { return (Proof::Unverified, "uses".into()) };
     let said = binding.message.as_deref().unwrap_or(&binding.reason);
-    match (binding.proved.as_str(), &binding.identity) {
-        ("True", Some(identity)) => (Proof::Proved, format!("proved: logged in as {identity}")),
-        ("True", None) => (Proof::Proved, "proved".into()),
+    match (binding.verified.as_str(), &binding.identity) {
+        ("True", Some(identity)) => (Proof::Verified, format!("verified: logged in as {identity}")),
+        ("True", None) => (Proof::Verified, "verified".into()),
         ("False", _) => (Proof::Failed, format!("broken: {said}")),
-        _ => (Proof::Unproved, format!("not proved: {said}")),
+        _ => (Proof::Unverified, format!("not verified: {said}")),
     }
 }
 

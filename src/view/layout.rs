@@ -130,12 +130,12 @@ impl Plan {
             for step in 0..self.columns.len() {
                 let column = if sweep % 2 == 0 { step } else { self.columns.len() - 1 - step };
                 let order = self.columns[column].clone();
-                let wish = |slot: &usize| {
+                let wanted = |slot: &usize| {
                     let slot = &self.slots[*slot];
                     mean(slot.before.iter().chain(&slot.after).map(|n| self.slots[*n].y)).unwrap_or(slot.y)
                 };
-                let wishes: Vec<f64> = order.iter().map(wish).collect();
-                for (slot, y) in order.iter().zip(spread(&wishes, &self.distances(&order))) {
+                let wanted: Vec<f64> = order.iter().map(wanted).collect();
+                for (slot, y) in order.iter().zip(spread(&wanted, &self.distances(&order))) {
                     self.slots[*slot].y = y;
                 }
             }
@@ -219,9 +219,9 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// The places nearest to the wishes, in the sense of least squares, that keep order and distances: neighbours whose wishes
-/// collide form a block, and a block stands at its mean wish (pool adjacent violators).
-fn spread(wishes: &[f64], distances: &[f64]) -> Vec<f64> {
+/// The places nearest to the wanted ones, in the sense of least squares, that keep order and distances: neighbours whose wanted places
+/// collide form a block, and a block stands at its mean (pool adjacent violators).
+fn spread(wanted: &[f64], distances: &[f64]) -> Vec<f64> {
     let offsets: Vec<f64> = distances
         .iter()
         .scan(0.0, |sum, distance| {
@@ -230,8 +230,8 @@ fn spread(wishes: &[f64], distances: &[f64]) -> Vec<f64> {
         })
         .collect();
     let mut blocks: Vec<(f64, usize)> = vec![];
-    for (wish, offset) in wishes.iter().zip(&offsets) {
-        blocks.push((wish - offset, 1));
+    for (wanted, offset) in wanted.iter().zip(&offsets) {
+        blocks.push((wanted - offset, 1));
         while let [.., (above, n), (below, m)] = blocks[..]
             && above > below
         {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_that_collide_share_the_middle() {
+    fn wanted_places_that_collide_share_the_middle() {
         assert_eq!(spread(&[0.0, 0.0, 50.0], &[0.0, 10.0, 10.0]), [-5.0, 5.0, 50.0]);
     }
 

@@ -18,8 +18,8 @@ pub fn mermaid(graph: &Graph) -> String {
     }
     for wire in &graph.wires {
         let arrow = match wire.proof {
-            Proof::Plain | Proof::Proved => "-->",
-            Proof::Unproved => "-.->",
+            Proof::Plain | Proof::Verified => "-->",
+            Proof::Unverified => "-.->",
             Proof::Failed => "--x",
         };
         let said = wire.said.replace('"', "#quot;");
@@ -39,7 +39,7 @@ pub fn dot(graph: &Graph) -> String {
         graph.nodes.iter().enumerate().map(|(index, node)| format!("  n{index} [label={}];", quoted(&label(node)))),
     );
     for wire in &graph.wires {
-        let style = if wire.proof == Proof::Unproved { "dashed" } else { "solid" };
+        let style = if wire.proof == Proof::Unverified { "dashed" } else { "solid" };
         lines.push(format!("  n{} -> n{} [label={}, style={style}];", wire.from, wire.to, quoted(&wire.said)));
     }
     lines.join("\n") + "\n}\n"
@@ -50,7 +50,7 @@ fn label(node: &Node) -> String {
     let state = match node.state {
         State::Planned => None,
         State::Ready => Some("ready"),
-        State::Busy => Some("on its way"),
+        State::Busy => Some("progressing"),
         State::Failed => Some("failing"),
     };
     let how = [node.pods.as_deref(), state].into_iter().flatten().collect::<Vec<_>>().join(" ");

@@ -15,6 +15,7 @@ mod xml;
 pub use style::{Style, Tone};
 
 use crate::app::{MicroserviceApp, Status, status::PartStatus};
+use crate::kit::reason;
 
 /// How something fares: always told by a word or a shape, too, never by colour alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum State {
     #[default]
     Planned,
     Ready,
-    /// On its way.
+    /// Progressing.
     Busy,
     Failed,
 }
@@ -31,10 +32,11 @@ pub enum State {
 impl State {
     /// The state of a part.
     pub fn of(part: &PartStatus) -> Self {
-        match part.reason.as_str() {
-            _ if part.ready == "True" => Self::Ready,
-            "Progressing" | "Waiting" | "WaitingForAddress" => Self::Busy,
-            _ => Self::Failed,
+        let is_busy = || reason::BUSY.iter().any(|busy| part.reason == *busy);
+        match part.ready == "True" {
+            true => Self::Ready,
+            false if is_busy() => Self::Busy,
+            false => Self::Failed,
         }
     }
 
@@ -61,21 +63,21 @@ pub struct Verdict {
 /// What the operator says of an application.
 pub fn verdict(app: &MicroserviceApp) -> Verdict {
     let status = app.status.clone().unwrap_or_default();
-    let (wished, seen) = (app.metadata.generation, status.observed_generation);
+    let (generation, seen) = (app.metadata.generation, status.observed_generation);
     let Some(ready) = condition(&status, "Ready") else {
-        let message = "no operator has looked at it yet";
+        let message = "it has not been reconciled yet";
         return Verdict { state: State::Planned, word: "Unknown".into(), message: message.into(), stalled: false };
     };
-    if seen != wished {
+    if seen != generation {
         let message = format!(
-            "the operator has seen generation {}, and the resource is at {}",
+            "the status is of generation {}, and the resource is at {}",
             seen.unwrap_or_default(),
-            wished.unwrap_or_default()
+            generation.unwrap_or_default()
         );
-        return Verdict { state: State::Busy, word: "Outdated".into(), message, stalled: false };
+        return Verdict { state: State::Busy, word: "NotCurrent".into(), message, stalled: false };
     }
     let stalled = condition(&status, "Stalled").is_some_and(|c| c.status == "True");
-    let broken = ready.reason.ends_with("Unavailable") || ready.reason == "BindingBroken";
+    let broken = ready.reason.ends_with(reason::UNAVAILABLE.name()) || ready.reason == reason::BINDING_FAILED;
     let state = match ready.status.as_str() {
         "True" => State::Ready,
         _ if stalled || broken => State::Failed,

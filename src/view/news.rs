@@ -10,7 +10,7 @@ pub fn news(before: Option<&MicroserviceApp>, after: &MicroserviceApp) -> Vec<St
     let new = after.status.clone().unwrap_or_default();
     let mut lines = vec![];
     if new.observed_generation != old.observed_generation && new.observed_generation.is_some_and(|seen| seen >= 0) {
-        lines.push(format!("{name}: generation {} seen", new.observed_generation.unwrap_or_default()));
+        lines.push(format!("{name}: observed generation {}", new.observed_generation.unwrap_or_default()));
     }
     lines.extend(parts(&old, &new));
     lines.extend(bindings(&old, &new));
@@ -37,12 +37,12 @@ fn parts(old: &Status, new: &Status) -> Vec<String> {
 }
 
 fn bindings(old: &Status, new: &Status) -> Vec<String> {
-    let news = new.bindings.iter().filter(|binding| binding.proved != "Unknown").filter_map(|binding| {
+    let news = new.bindings.iter().filter(|binding| binding.verified != "Unknown").filter_map(|binding| {
         let before = old.bindings.iter().find(|b| (&b.service, &b.name) == (&binding.service, &binding.name));
-        let same = before.is_some_and(|before| before.proved == binding.proved);
-        let said = match (binding.proved.as_str(), &binding.identity) {
-            ("True", Some(identity)) => format!("proved: logged in as {identity}"),
-            ("True", None) => "proved".to_owned(),
+        let same = before.is_some_and(|before| before.verified == binding.verified);
+        let said = match (binding.verified.as_str(), &binding.identity) {
+            ("True", Some(identity)) => format!("verified: logged in as {identity}"),
+            ("True", None) => "verified".to_owned(),
             _ => format!("broken: {}", binding.message.as_deref().unwrap_or(&binding.reason)),
         };
         (!same).then(|| format!("service/{} -> {}: {said}", binding.service, binding.name))

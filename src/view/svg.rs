@@ -1,4 +1,4 @@
-//! The picture: boxes in columns, wires that say whether they are proved, light and dark as the reader's screen is.
+//! The picture: boxes in columns, wires that say whether they are verified, light and dark as the reader's screen is.
 
 use super::{
     State, Style,
@@ -30,12 +30,12 @@ const STYLE: &str = "
 svg{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif}
 .ground{fill:#fff}.box{fill:#f7f8fa;stroke:#cdd3db}.text{fill:#1c2430}.soft{fill:#5b6675}
 .wire{fill:none;stroke:#8a94a3;stroke-width:1.5}.tip{fill:#8a94a3}
-.proved{stroke:#1a7f37}.proved-tip{fill:#1a7f37}.unproved{stroke-dasharray:5 4}.failed{stroke:#c62828;stroke-width:2}.failed-tip{fill:#c62828}
+.verified{stroke:#1a7f37}.verified-tip{fill:#1a7f37}.unverified{stroke-dasharray:5 4}.failed{stroke:#c62828;stroke-width:2}.failed-tip{fill:#c62828}
 .good{fill:#1a7f37}.busy{fill:#9a6700}.bad{fill:#c62828}.plan{fill:#8c959f}
 .good-line{stroke:#1a7f37}.busy-line{stroke:#9a6700}.plan-line{stroke:#8c959f}.cut{fill:#f7f8fa}
 @media (prefers-color-scheme:dark){
 .ground{fill:#0e1217}.box{fill:#171d25;stroke:#36404d}.text{fill:#e6eaf0}.soft{fill:#9aa6b5}
-.wire{stroke:#5f6b7a}.tip{fill:#5f6b7a}.proved{stroke:#4cc764}.proved-tip{fill:#4cc764}.failed{stroke:#ff7b72}.failed-tip{fill:#ff7b72}
+.wire{stroke:#5f6b7a}.tip{fill:#5f6b7a}.verified{stroke:#4cc764}.verified-tip{fill:#4cc764}.failed{stroke:#ff7b72}.failed-tip{fill:#ff7b72}
 .good{fill:#4cc764}.busy{fill:#e3b341}.bad{fill:#ff7b72}.plan{fill:#8b949e}
 .good-line{stroke:#4cc764}.busy-line{stroke:#e3b341}.plan-line{stroke:#8b949e}.cut{fill:#171d25}}
 ";
@@ -57,7 +57,7 @@ pub fn svg(graph: &Graph) -> String {
     let layout = lay(&boxes, &ends);
     let width = layout.width.max(LEGEND_WIDTH) + 2.0 * MARGIN;
     let height = TOP + layout.height + LEGEND;
-    let label = format!("{}: {}", graph.name, graph.verdict.as_ref().map_or("planned", |verdict| &verdict.word));
+    let label = format!("{}: {}", graph.name, graph.verdict.as_ref().map_or("not deployed", |verdict| &verdict.word));
     let picture = Element::new("svg")
         .with("xmlns", "http://www.w3.org/2000/svg")
         .with("viewBox", format!("0 0 {} {}", short(width), short(height)))
@@ -91,8 +91,8 @@ fn head(graph: &Graph) -> Vec<Element> {
 /// Names the columns.
 fn headings(graph: &Graph, layout: &Layout) -> Vec<Element> {
     let ranks = [
-        (Rank::Callers, "CALLERS"),
-        (Rank::Entry, "ENTRY"),
+        (Rank::Callers, "CLIENTS"),
+        (Rank::Entry, "GATEWAY"),
         (Rank::Services, "SERVICES"),
         (Rank::Components, "COMPONENTS"),
     ];
@@ -171,8 +171,8 @@ fn height(node: &Node, wires: usize) -> f64 {
 fn drawn(graph: &Graph, wire: &Wire, points: &[Point]) -> Element {
     let (line, tip) = match wire.proof {
         Proof::Plain => ("wire", "tip"),
-        Proof::Proved => ("wire proved", "proved-tip"),
-        Proof::Unproved => ("wire unproved", "tip"),
+        Proof::Verified => ("wire verified", "verified-tip"),
+        Proof::Unverified => ("wire unverified", "tip"),
         Proof::Failed => ("wire failed", "failed-tip"),
     };
     let points: Vec<Point> = points.iter().map(|(x, y)| (x + MARGIN, y + TOP)).collect();
@@ -237,8 +237,8 @@ const LEGEND_WIDTH: f64 = 640.0;
 fn legend(graph: &Graph, y: f64) -> Element {
     let wires = [
         ("wire", "route or call"),
-        ("wire proved", "login proved"),
-        ("wire unproved", "not proved yet"),
+        ("wire verified", "verified"),
+        ("wire unverified", "not verified yet"),
         ("wire failed", "broken"),
     ];
     let mut x = MARGIN;
@@ -269,9 +269,9 @@ fn class(state: State) -> &'static str {
 
 fn word(state: State) -> &'static str {
     match state {
-        State::Planned => "planned",
+        State::Planned => "not deployed",
         State::Ready => "ready",
-        State::Busy => "on its way",
+        State::Busy => "progressing",
         State::Failed => "failing",
     }
 }

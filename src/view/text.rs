@@ -17,8 +17,8 @@ pub fn text(graph: &Graph, style: &Style) -> String {
     let mut lines = vec![format!("{}: {word}{}", style.paint(Tone::Strong, &graph.name), graph.facts)];
     for wire in &graph.wires {
         let tone = match wire.proof {
-            Proof::Plain | Proof::Unproved => Tone::Soft,
-            Proof::Proved => Tone::Good,
+            Proof::Plain | Proof::Unverified => Tone::Soft,
+            Proof::Verified => Tone::Good,
             Proof::Failed => Tone::Bad,
         };
         let line = format!("{:from$} -> {:to$}  {}", name(wire.from), name(wire.to), style.paint(tone, &wire.said));

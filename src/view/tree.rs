@@ -9,7 +9,7 @@ use crate::app::{
     unobserved,
 };
 use crate::components::{Purpose, services};
-use crate::kit::part;
+use crate::kit::{part, reason};
 
 /// What a tree is drawn of.
 pub struct Frame<'a> {
@@ -30,7 +30,7 @@ pub fn tree(frame: &Frame<'_>) -> String {
     for kept in &status.retained {
         let since =
             kept.since.as_ref().map(|since| format!(" since {}", time(&frame.now, since.0))).unwrap_or_default();
-        lines.push(format!("Kept   {}{since}; to delete it: {}", kept.anchor, kept.purge));
+        lines.push(format!("Retained {}{since}; to delete it: {}", kept.anchor, kept.purge));
     }
     lines.push(format!("Next   {}", next(frame, &status, &verdict)));
     lines.join("\n") + "\n"
@@ -135,17 +135,17 @@ fn leaves(frame: &Frame<'_>, status: &Status, part: &PartStatus) -> Vec<String> 
     leaves
 }
 
-/// `-> database  proved: logged in as orders since 12:04`
+/// `-> database  verified: logged in as orders since 12:04`
 fn bound(frame: &Frame<'_>, binding: &BindingStatus) -> String {
     let since = binding.since.as_ref().map(|since| format!(" since {}", time(&frame.now, since.0))).unwrap_or_default();
     let said = binding.message.as_deref().filter(|message| !message.is_empty()).unwrap_or(&binding.reason);
-    let (tone, text) = match (binding.proved.as_str(), &binding.identity) {
-        // What was proved is not what the service is given.
-        _ if binding.reason == "Overridden" => (Tone::Soft, format!("overridden: {said}")),
-        ("True", Some(identity)) => (Tone::Good, format!("proved: logged in as {identity}{since}")),
-        ("True", None) => (Tone::Good, format!("proved{since}")),
+    let (tone, text) = match (binding.verified.as_str(), &binding.identity) {
+        // What was verified is not what the service is given.
+        _ if binding.reason == reason::OVERRIDDEN => (Tone::Soft, format!("overridden: {said}")),
+        ("True", Some(identity)) => (Tone::Good, format!("verified: logged in as {identity}{since}")),
+        ("True", None) => (Tone::Good, format!("verified{since}")),
         ("False", _) => (Tone::Bad, format!("broken{since}: {said}")),
-        _ => (Tone::Soft, format!("not proved{since}: {said}")),
+        _ => (Tone::Soft, format!("not verified{since}: {said}")),
     };
     let room = frame.style.width.map_or(usize::MAX, |width| width.saturating_sub(binding.name.len() + 12));
     format!("-> {}  {}", binding.name, frame.style.paint(tone, &style::cut(&text, room)))

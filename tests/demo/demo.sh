@@ -32,7 +32,7 @@ choose() { # sets CLUSTER, and says why
 kube() { "${KUBECTL[@]}" "$@"; }
 microapp() { KUBECONFIG=$KUBECONFIG_FILE "$BINARY" "$@"; }
 
-install_operator() { # by server-side apply: the definition is longer than the annotation that client-side apply would need
+install_operator() { # by server-side apply: the CRD is longer than the annotation that client-side apply would need
 	kube apply --server-side --force-conflicts -f manifests/install.yaml && established && run_operator
 }
 established() { # of a definition that has no conditions yet kubectl says that it cannot be read

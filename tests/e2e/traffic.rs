@@ -125,10 +125,10 @@ async fn a_killed_pod_costs_nothing(space: &Space, url: &str) {
 async fn a_broken_login_is_mended(space: &Space, url: &str) {
     let told =
         |wanted: &'static str| async move { space.events("shop").await.iter().any(|(reason, _)| reason == wanted) };
-    assert!(!told("BindingBroken").await, "nothing was broken before");
+    assert!(!told("BindingFailed").await, "nothing was broken before");
     sql(space, "ALTER ROLE orders PASSWORD 'somebody else''s'");
     let begun = Instant::now();
-    eventually(70, "BindingBroken", || told("BindingBroken")).await;
+    eventually(70, "BindingFailed", || told("BindingFailed")).await;
     eventually(70, "BindingRepaired", || told("BindingRepaired")).await;
     println!("broken login found and mended after {:.1} s", begun.elapsed().as_secs_f64());
     let status = space.until_ready("shop").await;

@@ -392,6 +392,6 @@ fn the_largest_configuration_can_be_stored() {
 #[test]
 fn what_cannot_be_stored_is_said_with_what_helps() {
     let found = problems(&app(&largest(|index| (0..16).filter(|host| (index + host) % 5 != 0).collect())));
-    assert_eq!((found.len(), found[0].path.as_str(), found[0].reason), (1, "spec.gateway", "GatewayTooLarge"));
+    assert_eq!((found.len(), found[0].path.as_str(), found[0].reason.name()), (1, "spec.gateway", "GatewayTooLarge"));
     assert!(found[0].message.contains("5 different lists of routes; leave `hosts` out"), "{}", found[0].message);
 }

@@ -197,7 +197,7 @@ async fn what_others_made_is_not_touched() -> anyhow::Result<()> {
     let foreign = "SELECT (SELECT xmin FROM pg_authid WHERE rolname = 'orders') || ' ' || (SELECT xmin FROM pg_database WHERE datname = 'billing')";
     let before = case.admin(foreign).await?;
     let (_, first) = case.round_after(None).await;
-    assert_eq!(reasons(&first.proofs), [("orders", "NotOurs"), ("billing", "NotOurs"), ("web", "LoggedIn")]);
+    assert_eq!(reasons(&first.proofs), [("orders", "NotManaged"), ("billing", "NotManaged"), ("web", "LoggedIn")]);
     let (told, second) = case.round_after(Some(&first)).await;
     assert!(told.is_none() && second == first, "what stays broken is reported once");
     assert_eq!(case.admin(foreign).await?, before);
@@ -207,7 +207,7 @@ async fn what_others_made_is_not_touched() -> anyhow::Result<()> {
     case.sound().await?;
     case.mark = "other";
     case.services(&[("mail", "web", false)])?;
-    assert_eq!(reasons(&case.round().await.1), [("mail", "NotOurs")]);
+    assert_eq!(reasons(&case.round().await.1), [("mail", "NotManaged")]);
     case.sql("web", "web", "CREATE TABLE still_ours (id int)").await?;
     Ok(())
 }
@@ -318,7 +318,7 @@ async fn awkward_names() -> anyhow::Result<()> {
     case.services(&[(ADMIN, "orders", false), ("web", "template1", false)])?;
     case.secret("postgres-v1", ADMIN, "wrong")?;
     case.password.insert(ADMIN.into(), ADMIN_PASSWORD.into());
-    assert_eq!(reasons(&case.round().await.1), [(ADMIN, "NotOurs"), ("web", "NotOurs")]);
+    assert_eq!(reasons(&case.round().await.1), [(ADMIN, "NotManaged"), ("web", "NotManaged")]);
     case.admin("SELECT 1").await?;
     Ok(())
 }

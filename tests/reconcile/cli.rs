@@ -41,7 +41,10 @@ async fn exit_codes_tell_how_an_application_is() {
         })
         .await;
     let (code, out, _) = microapp(&world, &["status", "shop"]).await;
-    assert!(code == 1 && out.contains("waits for database: the login of 'orders' is not proved yet"), "{code}: {out}");
+    assert!(
+        code == 1 && out.contains("waits for database: the credentials of 'orders' are not verified yet"),
+        "{code}: {out}"
+    );
     let (code, _, err) = microapp(&world, &["wait", "shop", "--timeout", "1s"]).await;
     assert!(code == 124 && err.contains("shop is not ready after 1s"), "{code}: {err}");
 
@@ -52,7 +55,7 @@ async fn exit_codes_tell_how_an_application_is() {
     let (code, out, _) = microapp(&world, &["status", "shop"]).await;
     assert!(code == 0 && out.contains("2/2 services"), "{code}: {out}");
     let (code, out, _) = microapp(&world, &["graph", "shop"]).await;
-    assert!(code == 0 && out.contains("proved: logged in as orders"), "{code}: {out}");
+    assert!(code == 0 && out.contains("verified: logged in as orders"), "{code}: {out}");
 
     // What waiting does not help is not waited for.
     world.space.apply(shop_with(|spec| spec["database"] = json!({ "version": "99" }))).await;

@@ -66,7 +66,7 @@ async fn a_service_waits_for_the_database_and_then_for_its_login() {
     space.apply(shop()).await;
     let for_login = |s: &Status| {
         is(s, "DatabaseReady", "True")
-            && waits(s, "service/orders") == "database: the login of 'orders' is not proved yet"
+            && waits(s, "service/orders") == "database: the credentials of 'orders' are not verified yet"
     };
     space.until("shop", "waiting for the login", for_login).await;
     database_is_ready(space, false).await;
@@ -176,6 +176,6 @@ async fn a_lost_login_is_made_anew_and_rolled_out() {
     let second = first.replace("-v1-", "-v2-");
     space.eventually("the second login is mounted", async || edges().await == second).await;
     let status = space.until_ready("shop").await;
-    assert_eq!(status.bindings[0].proved, "True");
+    assert_eq!(status.bindings[0].verified, "True");
     assert!(space.object(&format!("Secret/{}", second.split_once('=').unwrap().1)).await.is_some());
 }

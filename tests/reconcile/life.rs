@@ -27,7 +27,7 @@ async fn an_application_becomes_ready() {
     );
     assert!(!status.conditions.iter().any(|c| c.type_ == "Reconciling" || c.type_ == "Stalled"));
     assert_eq!(
-        status.bindings.iter().map(|b| (b.service.as_str(), b.name.as_str(), b.proved.as_str())).collect::<Vec<_>>(),
+        status.bindings.iter().map(|b| (b.service.as_str(), b.name.as_str(), b.verified.as_str())).collect::<Vec<_>>(),
         [("orders", "database", "True")]
     );
 }
@@ -111,14 +111,14 @@ async fn a_binding_that_breaks_and_mends_is_told() {
     space.apply(shop()).await;
     space.until_ready("shop").await;
     world.provisioner.feel(Mood::Refusing("orders".into()));
-    let status = space.until("shop", "without its binding", |s| reason(s, "Ready") == "BindingBroken").await;
-    assert_eq!((status.bindings[0].proved.as_str(), status.bindings[0].reason.as_str()), ("False", "LoginRefused"));
+    let status = space.until("shop", "without its binding", |s| reason(s, "Ready") == "BindingFailed").await;
+    assert_eq!((status.bindings[0].verified.as_str(), status.bindings[0].reason.as_str()), ("False", "LoginRefused"));
     world.provisioner.feel(Mood::Honest);
     space.until_ready("shop").await;
     let told = async |reason: &str| {
         space.events("shop").await.iter().any(|(told, text)| told == reason && text.starts_with("orders -> database"))
     };
-    for reason in ["BindingBroken", "BindingRepaired"] {
+    for reason in ["BindingFailed", "BindingRepaired"] {
         space.eventually(reason, async || told(reason).await).await;
     }
 }
@@ -140,7 +140,7 @@ async fn a_report_that_is_too_long_is_not_read() {
     world
         .space
         .until("shop", "without a report", |s| {
-            s.bindings[0].proved == "Unknown" && reason(s, "Ready") == "BindingUnproved"
+            s.bindings[0].verified == "Unknown" && reason(s, "Ready") == "BindingUnverified"
         })
         .await;
 }

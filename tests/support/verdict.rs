@@ -42,7 +42,7 @@ pub fn compare(offline: &[Problem], online: Option<&Value>) -> Result<(), String
     let causes: Vec<&Value> =
         status["details"]["causes"].as_array().into_iter().flatten().filter(|c| !echo(c)).collect();
     let theirs: BTreeSet<(&str, &str)> = causes.iter().map(|c| (text(c, "field"), text(c, "reason"))).collect();
-    let reason = |p: &Problem| if p.reason == RULE_BROKEN { "FieldValueInvalid" } else { p.reason };
+    let reason = |p: &Problem| if p.reason == RULE_BROKEN { "FieldValueInvalid" } else { p.reason.name() };
     let ours: BTreeSet<(&str, &str)> = offline.iter().map(|p| (p.path.as_str(), reason(p))).collect();
     if ours != theirs || offline.len() != causes.len() {
         return Err("other fields or reasons".to_owned());

@@ -93,7 +93,7 @@ mod tests {
         assert!(early.is_err() && !target.exists(), "what was mounted before is not run");
         assert_eq!(mount(&folder, "new", r#"{"new":1}"#)?, digest);
         assert_eq!(take(&source, &target, Some(&digest)).await?.clusters[0].name, "new");
-        // The pod is to end, and the next configuration is mounted under it; a container of it begins anew.
+        // The pod is to end, and the next configuration is mounted under it; a container of it restarts.
         mount(&folder, "next", r#"{"next":1}"#)?;
         assert_eq!(take(&source, &target, Some(&digest)).await?.clusters[0].name, "new");
         assert_eq!(std::fs::read_to_string(&target)?, r#"{"new":1}"#);

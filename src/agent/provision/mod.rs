@@ -8,6 +8,7 @@ mod report;
 mod rounds;
 mod secrets;
 
+use crate::kit::reason;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,8 +68,8 @@ pub async fn run(options: Options) -> Result<(), Error> {
 }
 
 /// The one reason that makes a new login.
-const SECRET_MISSING: &str = "SecretMissing";
-const SECRET_UNREAD: &str = "SecretUnread";
+const SECRET_MISSING: &str = reason::SECRET_MISSING.name();
+const SECRET_UNREAD: &str = reason::SECRET_UNREAD.name();
 
 /// Why a binding does not work. Each sentence goes to the user, and holds no secret.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -86,7 +87,7 @@ pub enum Failure {
     #[error("{0}")]
     AccessTooWide(String),
     #[error("{0}")]
-    NotOurs(String),
+    NotManaged(String),
     #[error("{0}")]
     WrongVersion(String),
 }
@@ -95,15 +96,15 @@ impl Failure {
     /// Of two Secrets that can be missing, the proof's own alone is `SecretMissing`: a new one is made for it, which would not help if the other one is gone.
     fn reason(&self, own: &str) -> &'static str {
         match self {
-            Self::LoginRefused(_) => "LoginRefused",
-            Self::ServerUnreachable(_) => "ServerUnreachable",
+            Self::LoginRefused(_) => reason::LOGIN_REFUSED.name(),
+            Self::ServerUnreachable(_) => reason::SERVER_UNREACHABLE.name(),
             Self::SecretMissing { secret, .. } if secret == own => SECRET_MISSING,
-            Self::SecretMissing { .. } => "AdministratorMissing",
+            Self::SecretMissing { .. } => reason::ADMINISTRATOR_MISSING.name(),
             Self::SecretUnread { .. } => SECRET_UNREAD,
-            Self::AccessMissing(_) => "AccessMissing",
-            Self::AccessTooWide(_) => "AccessTooWide",
-            Self::NotOurs(_) => "NotOurs",
-            Self::WrongVersion(_) => "WrongVersion",
+            Self::AccessMissing(_) => reason::ACCESS_MISSING.name(),
+            Self::AccessTooWide(_) => reason::ACCESS_TOO_WIDE.name(),
+            Self::NotManaged(_) => reason::NOT_MANAGED.name(),
+            Self::WrongVersion(_) => reason::WRONG_VERSION.name(),
         }
     }
 
@@ -211,7 +212,7 @@ impl Provisioner {
         proofs
     }
 
-    /// Nothing is said of the Secrets while their key may still be on its way.
+    /// Nothing is said of the Secrets while their key may not be mounted yet.
     async fn digests(&self) -> Option<SecretDigests> {
         let watched = self.plan.secrets.as_ref()?;
         let told =

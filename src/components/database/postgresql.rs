@@ -13,6 +13,7 @@ use crate::kit::{
     part::PartName,
     pod::{self, ProbeHandler, Shutdown},
     problem::Problem,
+    reason,
     scope::Scope,
     store::{self, Store},
     volumes::DATA,
@@ -52,7 +53,7 @@ impl Engine<Database> for PostgreSql {
 
     fn obstacles(&self, scope: &Scope<'_>, spec: &Database) -> Vec<Problem> {
         let unknown = images::untested(ENGINE, images::POSTGRESQL, &version(scope, spec).major);
-        let unknown = unknown.map(|text| Problem::new("spec.database.version", "UnknownVersion", text));
+        let unknown = unknown.map(|text| Problem::new("spec.database.version", reason::UNKNOWN_VERSION, text));
         unknown.into_iter().chain(self.store(scope, spec).and_then(|store| store.obstacle())).collect()
     }
 

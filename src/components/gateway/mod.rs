@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use k8s_openapi::api::core::v1::Service;
 
 use super::{Component, Engine, Wiring};
-use crate::kit::{part::Role, problem::Problem, scope::Scope};
+use crate::kit::{part::Role, problem::Problem, reason, scope::Scope};
 
 /// A route with the service that it leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn unknown_hosts(spec: &Gateway, wiring: &Wiring) -> Vec<Problem> {
     for (_, dependency, route) in wiring.routes().filter(|_| !known.is_empty()) {
         for (h, host) in route.hosts.iter().enumerate().filter(|(_, host)| !known.contains(host.as_str())) {
             let message = format!("'{host}' must be one of `gateway.hosts`; add it there, or remove it here");
-            problems.push(Problem::new(format!("{}.hosts[{h}]", dependency.path), "UnknownHost", message));
+            problems.push(Problem::new(format!("{}.hosts[{h}]", dependency.path), reason::UNKNOWN_HOST, message));
         }
     }
     problems
@@ -79,7 +79,7 @@ pub fn route_conflicts(spec: &Gateway, wiring: &Wiring) -> Vec<Problem> {
             "'{}' of '{service}' is already routed to '{other}'; change the `path`, the `match` or the `hosts` of one of them",
             route.path
         );
-        problems.push(Problem::new(format!("{}.path", dependency.path), "RouteConflict", message));
+        problems.push(Problem::new(format!("{}.path", dependency.path), reason::ROUTE_CONFLICT, message));
     }
     problems
 }
@@ -104,7 +104,7 @@ pub fn too_large(scope: &Scope<'_>, spec: &Gateway, wiring: &Wiring) -> Option<P
     };
     let message =
         format!("the gateway's configuration would have {bytes} bytes, and {LARGEST} can be stored: {advice}");
-    (bytes > LARGEST).then(|| Problem::new("spec.gateway", "GatewayTooLarge", message))
+    (bytes > LARGEST).then(|| Problem::new("spec.gateway", reason::GATEWAY_TOO_LARGE, message))
 }
 
 /// Where the gateway answers, as far as it is known: outside the cluster if it is exposed, else inside. It answers only to its hosts, if there are any, and a

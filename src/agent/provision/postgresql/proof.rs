@@ -5,7 +5,10 @@ use std::path::Path;
 use futures::{StreamExt, stream};
 
 use super::{Failure, Login, access_role, session, within};
-use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof};
+use crate::kit::{
+    agents::{DatabaseLogin, PostgreSQL, Proof},
+    reason,
+};
 
 /// A server has few connections, and they are for the services.
 const AT_ONCE: usize = 4;
@@ -32,7 +35,7 @@ pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
         match log_in(server, login, logins).await {
             Ok(identity) => {
                 proof.proved = true;
-                proof.reason = "LoggedIn".into();
+                proof.reason = reason::LOGGED_IN.into();
                 proof.identity = identity;
             }
             Err(failure) => failure.explain(&mut proof),

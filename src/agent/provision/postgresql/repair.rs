@@ -33,9 +33,11 @@ pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Pr
         }
     }
     for login in &server.logins {
-        let refused = proofs
-            .iter()
-            .any(|it| it.service == login.service && it.component == server.component && it.reason == "LoginRefused");
+        let refused = proofs.iter().any(|it| {
+            it.service == login.service
+                && it.component == server.component
+                && it.reason == crate::kit::reason::LOGIN_REFUSED
+        });
         let ended = match unusable.get(&login.database) {
             Some(failure) => Err(failure.clone()),
             None => repair.login(login, logins, refused, catalog.roles.get(&login.username)).await,
@@ -193,7 +195,7 @@ impl Repair<'_> {
 }
 
 fn not_ours(kind: &str, what: &str) -> Failure {
-    Failure::NotOurs(format!(
+    Failure::NotManaged(format!(
         "{kind} {what} is in the server already, made by somebody else; rename it there, or use another name here"
     ))
 }
