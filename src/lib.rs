@@ -1,4 +1,5 @@
-//! One straight line: **observe** what is there, **resolve** the specification into a sound application, compute what is
+//! One straight line: **observe** what is there, **resolve** the specification into a sound application, compute what
+//! is
 //! **desired**, **apply** the difference, **report**.
 //!
 //! `docs/architecture.md` shows the rooms and the laws; `tests/architecture.rs` keeps them.

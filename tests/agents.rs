@@ -1,4 +1,5 @@
-//! What operator and agents say to each other keeps its form: an operator and an agent of other releases still understand each other.
+//! What operator and agents say to each other keeps its form: an operator and an agent of other releases still
+//! understand each other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
@@ -11,14 +12,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The form of this release. A field that is added makes a new file, named by the release that adds it; the old ones stay.
+/// The form of this release. A field that is added makes a new file, named by the release that adds it; the old ones
+/// stay.
 const RELEASE: &str = "0.1.0";
 
 fn file(release: &str, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/agents").join(release).join(format!("{name}.json"))
 }
 
-/// What is written today has the form of the release, what was written then is read today, and so is what a later release adds.
+/// What is written today has the form of the release, what was written then is read today, and so is what a later
+/// release adds.
 fn holds<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, value: &T) {
     let path = file(RELEASE, name);
     if std::env::var_os("GOLDEN").is_some_and(|v| v == "write") {

@@ -32,9 +32,18 @@ fn service(name: &str, image: &str) -> Value {
 
 /// What is there, what it becomes, and whether that is taken.
 fn cases() -> Vec<(Value, Value, bool)> {
-    let routed = |path: &str, other: &str| json!({ "gateway": {}, "services": [{ "name": "web", "image": "web:1", "routes": [{ "path": path }, { "path": other }] }] });
-    let port = |port: i32, image: &str| json!({ "services": [{ "name": "web", "image": image, "protocol": "None", "port": port }] });
-    let limits = |cpu: &str, memory: &str| json!({ "database": { "resources": { "limits": { "cpu": cpu, "memory": memory } } } });
+    let routed = |path: &str, other: &str| {
+        json!({ "gateway": {}, "services": [{ "name": "web", "image": "web:1",
+        "routes": [{ "path": path }, { "path": other }] }] })
+    };
+    let port = |port: i32, image: &str| {
+        json!({ "services": [{ "name": "web", "image": image, "protocol": "None",
+        "port": port }] })
+    };
+    let limits = |cpu: &str, memory: &str| {
+        json!({ "database": { "resources": { "limits": { "cpu": cpu,
+        "memory": memory } } } })
+    };
     vec![
         (
             json!({ "services": [service("a", "A:"), service("b", "b:1")] }),
@@ -83,7 +92,10 @@ async fn old_mistakes_are_tolerated_where_nothing_changes() {
     support::crd::established(&client).await;
     let apps: Api<DynamicObject> =
         Api::namespaced_with(client.clone(), "default", &ApiResource::erase::<MicroserviceApp>(&()));
-    let object = |index: usize, spec: &Value| json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": format!("app-{index}") }, "spec": spec });
+    let object = |index: usize, spec: &Value| {
+        json!({ "apiVersion": "microapp.dev/v1alpha1",
+        "kind": "MicroserviceApp", "metadata": { "name": format!("app-{index}") }, "spec": spec })
+    };
     let mut there = vec![];
     for (index, (old, ..)) in cases().iter().enumerate() {
         there.push(

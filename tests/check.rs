@@ -82,7 +82,8 @@ fn hints_are_no_mistakes() {
 
 #[test]
 fn a_misspelt_call_is_explained() {
-    let services = "  services:\n  - { name: web, image: 'web:1', protocol: None, calls: [{ service: ordrs }] }\n  - { name: orders, image: 'orders:1' }\n";
+    let services = "  services:\n  - { name: web, image: 'web:1', protocol: None, calls: [{ service: ordrs }] }\n  - \
+        { name: orders, image: 'orders:1' }\n";
     let (code, out, _) = check(&app(services), &[]);
     assert_eq!(code, 1);
     assert!(
@@ -126,7 +127,8 @@ fn the_verdict_of_the_operator_is_told_as_well() {
 
 #[test]
 fn images_of_ones_own_say_their_version_and_templates_are_no_templates() {
-    let spec = "  gateway: {}\n  database: { image: 'postgres:17.11' }\n  services: [{ name: web, image: 'web:1', routes: [{ path: /users/:id }] }]\n";
+    let spec = "  gateway: {}\n  database: { image: 'postgres:17.11' }\n  services: [{ name: web, image: 'web:1', \
+        routes: [{ path: /users/:id }] }]\n";
     let (code, out, _) = check(&app(spec), &[]);
     assert!(
         code == 0
@@ -165,7 +167,8 @@ fn a_change_may_keep_old_mistakes_and_make_no_new_ones() {
 fn what_data_cannot_follow_is_told_before_it_happens() {
     let spec = |database: &str, name: &str, used: &str| {
         format!(
-            "  database: {database}\n  services: [{{ name: {name}, image: 'web:1', protocol: None, uses: [{{ component: Database{used} }}] }}]\n"
+            "  database: {database}\n  services: [{{ name: {name}, image: 'web:1', protocol: None, uses: [{{ \
+                component: Database{used} }}] }}]\n"
         )
     };
     let old = spec("{ version: 17 }", "web", "");
@@ -176,7 +179,8 @@ fn what_data_cannot_follow_is_told_before_it_happens() {
         ),
         (
             spec("{ version: 17 }", "web", ", databaseName: orders"),
-            "spec.services[0].uses[0].databaseName: 'web' begins with the empty database 'orders'; its data stays in 'web'",
+            "spec.services[0].uses[0].databaseName: 'web' begins with the empty database 'orders'; its data stays in \
+                'web'",
         ),
         (spec("{ version: 17 }", "shop", ""), "spec.services: nobody uses the database 'web' of 'web' any more"),
         ("  services: []\n".to_owned(), "spec: the database ends; its data and passwords are kept"),

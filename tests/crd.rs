@@ -102,8 +102,9 @@ fn collect(node: &Value, rules: &mut Vec<Value>) {
     ["items", "additionalProperties"].iter().filter_map(|key| node.get(key)).for_each(|child| collect(child, rules));
 }
 
-/// The server refuses a definition whose rules may cost too much, each and together. When it takes one in which every rule stands twice, ours cost at
-/// most half of what is allowed. That this measures something is seen when every rule stands there twenty times.
+/// The server refuses a definition whose rules may cost too much, each and together. When it takes one in which every
+/// rule stands twice, ours cost at most half of what is allowed. That this measures something is seen when every rule
+/// stands there twenty times.
 #[tokio::test]
 async fn rules_cost_at_most_half_of_what_is_allowed() {
     let Some(cluster) = support::cluster::cluster() else { return };
@@ -149,7 +150,8 @@ async fn change(api: &Api<MicroserviceApp>, name: &str, before: Value, after: Va
     answer.err().map(|e| e.to_string())
 }
 
-/// What a change means for data shows when it is compared with what is there: the schema lets every one pass, so that every one can be taken back.
+/// What a change means for data shows when it is compared with what is there: the schema lets every one pass, so that
+/// every one can be taken back.
 #[tokio::test]
 async fn what_was_asked_of_data_can_be_taken_back() {
     let Some(cluster) = support::cluster::cluster() else { return };

@@ -1,4 +1,5 @@
-//! What people write stands in what is made of it: the fields of `tests/accepted/full.yaml`, where Kubernetes and Envoy read them.
+//! What people write stands in what is made of it: the fields of `tests/accepted/full.yaml`, where Kubernetes and Envoy
+//! read them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
@@ -101,7 +102,8 @@ fn fields_of_a_service_arrive() {
         { "name": "ORDERS_URL", "value": "http://$(ORDERS_HOST):$(ORDERS_PORT)" },
     ]);
     assert!(env.windows(4).any(|four| json!(four) == orders), "{env:?}");
-    let ports = json!([{ "name": "main", "port": 3000, "targetPort": "main", "appProtocol": "http" }, { "name": "admin", "port": 9090, "targetPort": "admin" }]);
+    let ports = json!([{ "name": "main", "port": 3000, "targetPort": "main", "appProtocol": "http" }, {
+        "name": "admin", "port": 9090, "targetPort": "admin" }]);
     compare(object(&objects, "Service", "--web"), &[("/spec/ports", ports)]);
     let mailer = &object(&objects, "Deployment", "--mailer")["spec"]["template"]["spec"]["containers"][0];
     compare(

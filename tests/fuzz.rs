@@ -1,5 +1,6 @@
 //! Whatever stands in a file, reading and judging it ends: soon, without a panic, in bounded memory.
-//! `MICROAPP_FUZZ_SECONDS` says for how long mutants are tried, `MICROAPP_SEED` which; what fails is printed with its seed.
+//! `MICROAPP_FUZZ_SECONDS` says for how long mutants are tried, `MICROAPP_SEED` which; what fails is printed with its
+//! seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;

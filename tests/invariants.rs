@@ -358,7 +358,8 @@ fn files_of_bindings_are_those_that_the_pod_is_made_for() {
             objects.iter().find(|o| o.kind.kind == kind && o.name.ends_with(end)).unwrap().body.clone()
         };
         let volumes = of("Deployment", "--web")["spec"]["template"]["spec"]["volumes"].clone();
-        let items = volumes.as_array().unwrap().iter().find(|v| v["name"] == "bindings").unwrap()["projected"]["sources"][0]["configMap"]["items"].clone();
+        let items = volumes.as_array().unwrap().iter().find(|v| v["name"] == "bindings").unwrap()["projected"][
+            "sources"][0]["configMap"]["items"].clone();
         let wanted: BTreeSet<String> =
             items.as_array().unwrap().iter().map(|item| item["key"].as_str().unwrap().to_owned()).collect();
         let there: BTreeSet<String> =
@@ -465,7 +466,8 @@ fn what_a_pod_mounts_is_there_before_it_or_the_users() {
     });
 }
 
-/// Words of ours that stand in pods, environments, folders and configurations. None of them is reserved: any may be the name of a service, a port or a file.
+/// Words of ours that stand in pods, environments, folders and configurations. None of them is reserved: any may be the
+/// name of a service, a port or a file.
 const OURS: [&str; 24] = [
     "admin",
     "agent",
@@ -501,11 +503,13 @@ fn no_name_of_ours_meets_one_of_the_users() {
         let calls: Vec<Value> =
             OURS.iter().filter(|other| *other != name).take(20).map(|other| json!({ "service": other })).collect();
         let files = json!([{ "name": name, "configMapRef": { "name": "theirs" } }]);
-        json!({ "name": name, "image": "example.com/x:1", "calls": calls, "configFiles": files, "ports": [port(name, n)], "routes": [{ "path": format!("/{name}") }] })
+        json!({ "name": name, "image": "example.com/x:1", "calls": calls, "configFiles": files, "ports": [port(name,
+            n)], "routes": [{ "path": format!("/{name}") }] })
     };
     let mut services: Vec<Value> = OURS.iter().enumerate().map(service).collect();
     // Who uses the database and calls a service of that name is told so, by a test of its own.
-    services.push(json!({ "name": "web", "image": "example.com/x:1", "uses": [{ "component": "Database" }], "calls": [{ "service": "admin" }] }));
+    services.push(json!({ "name": "web", "image": "example.com/x:1", "uses": [{ "component": "Database" }],
+        "calls": [{ "service": "admin" }] }));
     let app = application(&json!({ "services": services, "gateway": {}, "database": {} }));
     let objects = build(&app, &observed(&app), &Settings::default());
     let twice = |names: Vec<String>| {

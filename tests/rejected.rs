@@ -1,4 +1,5 @@
-//! Manifests with a mistake, and the verdicts on them: offline as the comment at the top of each says, and the same from a real API server.
+//! Manifests with a mistake, and the verdicts on them: offline as the comment at the top of each says, and the same
+//! from a real API server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -97,7 +98,8 @@ async fn the_api_server_says_the_same() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// As much as the bounds allow, with the longest texts, so that no sound application is refused because judging it costs too much.
+/// As much as the bounds allow, with the longest texts, so that no sound application is refused because judging it
+/// costs too much.
 fn largest() -> Value {
     let name = |prefix: &str, n: usize| format!("{prefix}{n:0>width$}", width = 24 - prefix.len());
     let hosts: Vec<String> =
@@ -111,7 +113,8 @@ fn largest() -> Value {
         let env: Vec<Value> =
             (0..100).map(|e| json!({ "name": format!("E{e:0>60}"), "value": "x".repeat(20) })).collect();
         let uses = json!([{ "component": "Database", "databaseName": name("database", n) }]);
-        json!({ "name": name("service", n), "image": image.clone(), "routes": routes, "calls": calls, "ports": ports, "env": env, "uses": uses })
+        json!({ "name": name("service", n), "image": image.clone(), "routes": routes, "calls": calls,
+            "ports": ports, "env": env, "uses": uses })
     };
     let services: Vec<Value> = (0..50).map(service).collect();
     json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "a".repeat(24) },
@@ -186,8 +189,10 @@ fn mutate(node: &mut Value, random: &mut StdRng) {
 
 fn strange(random: &mut StdRng) -> Value {
     let values = json!([
-        null, true, 0, -1, 1, 80, 65536, 2_147_483_648_u64, 1.5, 1e300, "", "a", "A", "a-b", "a b", "/", "/a?b", "None", "HTTP", "20Gi", "-1", "1.5", "0", "18", "é", "a.b/c",
-        "a\n", [], {}, [null], ["a"], ["a", "a"], [{}], { "a": "b" }, { "a": null }, { "cpu": 1, "memory": "1Gi" }, { "name": "a" }, [{ "name": "a" }, { "name": "a" }]
+        null, true, 0, -1, 1, 80, 65536, 2_147_483_648_u64, 1.5, 1e300, "", "a", "A", "a-b", "a b", "/", "/a?b",
+            "None", "HTTP", "20Gi", "-1", "1.5", "0", "18", "é", "a.b/c",
+        "a\n", [], {}, [null], ["a"], ["a", "a"], [{}], { "a": "b" }, { "a": null }, { "cpu": 1, "memory": "1Gi" },
+            { "name": "a" }, [{ "name": "a" }, { "name": "a" }]
     ]);
     match random.random_range(0..20) {
         0 => "x".repeat(random.random_range(20..5000)).into(),

@@ -1,6 +1,7 @@
 //! What is said of an application, from facts alone: addresses, bindings, events, and nothing without a bound.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use microapp::app::applied::Failure;
 use microapp::app::{App, Applied, MicroserviceApp, Settings, Status, events::events, report};
 use microapp::kit::agents::{Proof, Report, SecretDigests};
 use microapp::kit::digest;
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 
 fn application(change: impl FnOnce(&mut Value)) -> MicroserviceApp {
     let mut app = json!({
-        "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop", "namespace": "acme", "uid": "u", "generation": 3 },
+        "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop",
+            "namespace": "acme", "uid": "u", "generation": 3 },
         "spec": {
             "services": [{ "name": "orders", "image": "example.com/orders:1", "uses": [{ "component": "Database" }] }],
             "gateway": {},
@@ -213,6 +215,18 @@ fn a_paused_application_with_anything_to_do_is_not_ready() {
 }
 
 #[test]
+fn one_failure_to_delete_takes_nothing_away() {
+    let app = application(|app| app["spec"] = json!({ "gateway": {} }));
+    let observed = serving(&app);
+    let reason = |times| {
+        let failed = Some(Failure { message: "no answer within 30s".into(), times });
+        let status = report_on(&app, &observed, &Applied { failed, ..Default::default() });
+        ready(&status).1.to_owned()
+    };
+    assert_eq!([reason(1), reason(2), reason(3)], ["AllReady", "AllReady", "ClusterUnavailable"]);
+}
+
+#[test]
 fn a_load_balancer_without_an_address_is_waited_for() {
     let app = application(|app| app["spec"] = json!({ "gateway": { "exposure": "LoadBalancer" } }));
     let mut observed = serving(&app);
@@ -314,7 +328,10 @@ fn messages_have_a_bound() {
 
 #[test]
 fn a_new_wish_and_what_breaks_are_told_once() {
-    let part = |ready: &str, reason: &str| json!({ "name": "database", "kind": "Component", "ready": ready, "reason": reason, "message": "0/1" });
+    let part = |ready: &str, reason: &str| {
+        json!({ "name": "database", "kind": "Component", "ready": ready,
+        "reason": reason, "message": "0/1" })
+    };
     let status = |generation: i64, part: Value| {
         serde_json::from_value::<Status>(json!({ "observedGeneration": generation, "parts": [part] })).unwrap()
     };

@@ -1,5 +1,6 @@
-//! What people see, compared with what they saw: `tests/golden/status` has an application for each state, and beside it its tree (at 100 columns),
-//! what waiting for it says, and its pictures. `GOLDEN=write cargo test --test view` writes them anew; read the difference before you commit it.
+//! What people see, compared with what they saw: `tests/golden/status` has an application for each state, and beside it
+//! its tree (at 100 columns), what waiting for it says, and its pictures. `GOLDEN=write cargo test --test view` writes
+//! them anew; read the difference before you commit it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! Programs inside pods, each beside one running server: `discover` feeds Envoy with endpoints, `provision` makes and proves logins.
-//! What they are told and what they answer is in [`crate::kit::agents`]; the operator is never called.
+//! Programs inside pods, each beside one running server: `discover` feeds Envoy with endpoints, `provision` makes and
+//! proves logins. What they are told and what they answer is in [`crate::kit::agents`]; the operator is never called.
 
 mod backoff;
 pub mod discover;
@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 
 use crate::kit::digest;
 
-/// A connection to the API server that says nothing for this long is given up. Watches hear a bookmark about every minute.
+/// A connection to the API server that says nothing for this long is given up. Watches hear a bookmark about every
+/// minute.
 const SILENCE: Duration = Duration::from_secs(90);
 
 #[derive(Debug, clap::Subcommand)]
@@ -78,7 +79,8 @@ fn read_plan<P: DeserializeOwned>(path: &Path) -> Result<(P, String), Error> {
     Ok((plan, digest::of_bytes(&bytes)))
 }
 
-/// A client of the pod's own API server. Its own retries are off: each agent has its backoff, and two on top of each other hide the cause.
+/// A client of the pod's own API server. Its own retries are off: each agent has its backoff, and two on top of each
+/// other hide the cause.
 fn cluster() -> Result<Client, Error> {
     let mut config = Config::incluster()?;
     config.read_timeout = Some(SILENCE);

@@ -32,7 +32,7 @@ pub struct Applied {
     /// Objects that could not be written for no fault of theirs, and how many times in a row.
     pub failing: Vec<(ObjectNote, u32)>,
     /// Reading or deleting failed, so that more may be wrong than is known.
-    pub failed: Option<String>,
+    pub failed: Option<Failure>,
 }
 
 /// As many failures in a row of one write are taken for a moment's trouble.
@@ -44,6 +44,11 @@ impl Applied {
         self.failing.iter().filter(|(_, times)| *times >= PATIENCE).map(|(refusal, _)| refusal)
     }
 
+    /// Reading or deleting failed again and again.
+    pub fn unavailable(&self) -> Option<&str> {
+        self.failed.as_ref().filter(|failure| failure.times >= PATIENCE).map(|failure| failure.message.as_str())
+    }
+
     /// Whether all that was to be done was done.
     pub fn is_well(&self) -> bool {
         self.failed.is_none()
@@ -52,6 +57,13 @@ impl Applied {
             && self.lost.is_empty()
             && self.refused.is_empty()
     }
+}
+
+/// Why reading or deleting failed, and how many times in a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub message: String,
+    pub times: u32,
 }
 
 /// An object, the part that it belongs to, and a sentence.

@@ -1,4 +1,5 @@
-//! The bounds of a status, kept in one place: what the API server would refuse is never sent, so that one long text cannot silence everything else.
+//! The bounds of a status, kept in one place: what the API server would refuse is never sent, so that one long text
+//! cannot silence everything else.
 
 use std::sync::OnceLock;
 
@@ -14,8 +15,8 @@ const ROOM: usize = 64 * 1024;
 const TEXTS: [u64; 4] = [1024, 256, 96, 32];
 
 impl Status {
-    /// The status as the API server takes it: texts at most as long, and lists at most as many, as the CRD says, no control characters, and all of it
-    /// small. What was cut is said in the message of `Ready`.
+    /// The status as the API server takes it: texts at most as long, and lists at most as many, as the CRD says, no
+    /// control characters, and all of it small. What was cut is said in the message of `Ready`.
     pub fn bounded(self) -> Self {
         let small = |status: &Self| {
             serde_json::to_vec(&Self { inventory: None, ..status.clone() }).is_ok_and(|json| json.len() <= ROOM)
@@ -83,7 +84,8 @@ fn schema() -> &'static Value {
 fn cut(schema: &Value, value: &mut Value, longest: u64, path: &str, cuts: &mut Vec<String>) {
     match value {
         Value::String(it) => {
-            // Bytes are never fewer than the characters that the API server counts. The memory of the operator is no text.
+            // Bytes are never fewer than the characters that the API server counts. The memory of the operator is no
+            // text.
             let memory = path.starts_with("inventory");
             let most = schema["maxLength"].as_u64().unwrap_or(longest).min(if memory { u64::MAX } else { longest });
             *it = text::cut(&text::plain(it), most as usize);
@@ -164,7 +166,8 @@ mod tests {
     }
 
     fn found(status: &Status) -> Vec<crate::kit::problem::Problem> {
-        let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop" }, "spec": {}, "status": status });
+        let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": {
+            "name": "shop" }, "spec": {}, "status": status });
         Checker::new().map(|checker| checker.judge(&app).1).unwrap_or_default()
     }
 

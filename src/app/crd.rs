@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::MicroserviceApp;
 use crate::kit::forms::{EXPRESSION, EXPRESSION_TEXT, FIELD, FIELD_TEXT, TOLERATION, TOLERATION_TEXT, label_key};
 
-/// Bounds of what has none of its own. Every string, list and map is bounded, so that the cost of every rule can be estimated and nobody fills the store.
+/// Bounds of what has none of its own. Every string, list and map is bounded, so that the cost of every rule can be
+/// estimated and nobody fills the store.
 const TEXT: u64 = 1024;
 const ITEMS: u64 = 64;
 const PROPERTIES: u64 = 64;
@@ -56,8 +57,8 @@ pub fn schema() -> Result<Value, serde_json::Error> {
     Ok(crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").map(Value::take).unwrap_or_default())
 }
 
-/// Strips what structural schemas do not want and adds the bounds that are missing. Kubernetes' own types (`foreign`) lose their
-/// long descriptions.
+/// Strips what structural schemas do not want and adds the bounds that are missing. Kubernetes' own types (`foreign`)
+/// lose their long descriptions.
 fn tidy(schema: &mut Value, foreign: bool) {
     let Some(node) = schema.as_object_mut() else { return };
     node.remove("nullable");
@@ -69,7 +70,8 @@ fn tidy(schema: &mut Value, foreign: bool) {
     }
     if node.contains_key("maximum") || node.get("format").and_then(Value::as_str).is_some_and(|f| f.starts_with("uint"))
     {
-        node.remove("format"); // the API server says of a number beyond its format no path, of one beyond its bounds the right one
+        // The API server says of a number beyond its format no path, of one beyond its bounds the right one.
+        node.remove("format");
     }
     if foreign {
         node.remove("description");

@@ -1,6 +1,9 @@
 //! Events for the difference between two statuses.
 
-use super::{DATA_WARNING, status::Status};
+use super::{
+    DATA_WARNING,
+    status::{BindingStatus, PartStatus, Status},
+};
 use crate::app::Applied;
 use crate::kit::{part::PartName, reason};
 
@@ -12,82 +15,86 @@ pub struct Event {
     pub message: String,
 }
 
-/// Events for what changed from one report to the next. A report that says the same gives none.
+impl Event {
+    fn normal(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { warning: false, reason: reason.into(), message: message.into() }
+    }
+
+    fn warning(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { warning: true, reason: reason.into(), message: message.into() }
+    }
+}
+
+/// Events for what changed from one status to the next. A status that says the same gives none.
 pub fn events(before: &Status, after: &Status, applied: &Applied) -> Vec<Event> {
     let mut events = vec![];
-    let mut tell =
-        |warning: bool, reason: &str, message: String| events.push(Event { warning, reason: reason.into(), message });
-    let ready = |s: &Status| s.conditions.iter().find(|c| c.type_ == "Ready").cloned();
     if before.observed_generation != after.observed_generation {
-        tell(
-            false,
-            reason::SPEC_ACCEPTED.name(),
-            format!("Reconciling generation {}", after.observed_generation.unwrap_or_default()),
-        );
+        let generation = after.observed_generation.unwrap_or_default();
+        events.push(Event::normal(reason::SPEC_ACCEPTED, format!("Reconciling generation {generation}")));
     }
-    for part in &after.parts {
-        let earlier = before.parts.iter().find(|p| p.name == part.name);
-        let kind = if part.kind == "Service" { "Service" } else { "Component" };
-        match (earlier.map(|p| p.ready.as_str()), part.ready.as_str()) {
-            // What rolls or waits is progressing.
-            (Some("True"), "False")
-                if ![reason::PROGRESSING, reason::WAITING, reason::WAITING_FOR_ADDRESS]
-                    .iter()
-                    .any(|it| part.reason == *it) =>
-            {
-                tell(
-                    true,
-                    &format!("{kind}Unavailable"),
-                    format!("{}: {}", part.name, part.message.as_deref().unwrap_or(&part.reason)),
-                )
-            }
-            (Some("False") | None, "True") => tell(false, &format!("{kind}Ready"), format!("{} is ready", part.name)),
-            _ => {}
-        }
-    }
-    for binding in &after.bindings {
-        let earlier = before.bindings.iter().find(|b| b.service == binding.service && b.name == binding.name);
-        let name = format!("{} -> {}", binding.service, binding.name);
-        let message = format!("{name}: {}", binding.message.as_deref().unwrap_or(&binding.reason));
-        // A service that exists was let go by a proof. Before that nothing breaks: the server is only starting.
-        let released = before
-            .parts
-            .iter()
-            .any(|p| p.name == PartName::service(&*binding.service).to_string() && p.replicas.is_some());
-        match (earlier.map(|b| b.verified.as_str()), binding.verified.as_str()) {
-            (Some("False"), "True") if released => tell(false, reason::BINDING_REPAIRED.name(), message),
-            (earlier, "True") if earlier != Some("True") && !released => {
-                tell(false, reason::BINDING_VERIFIED.name(), message)
-            }
-            (earlier, "False") if earlier != Some("False") && released => {
-                tell(true, reason::BINDING_FAILED.name(), message)
-            }
-            _ => {}
-        }
-    }
-    if let (Some(now), then) = (ready(after), ready(before))
-        && now.status != "True"
-        && then.as_ref().is_none_or(|c| c.reason != now.reason)
-        && reason::row(&now.reason).is_some_and(|row| row.is_event)
-    {
-        tell(now.reason != reason::PAUSED, &now.reason, now.message);
-    }
-    let warned = |s: &Status| s.conditions.iter().find(|c| c.type_ == DATA_WARNING).cloned();
-    if let Some(now) = warned(after).filter(|now| warned(before).is_none_or(|then| then.reason != now.reason)) {
-        tell(true, &now.reason, now.message);
-    }
-    for repair in &applied.repaired {
-        tell(false, reason::DRIFT_CORRECTED.name(), format!("{}: {}", repair.id, repair.message));
-    }
-    for rolled in &applied.restarted {
-        tell(false, reason::SECRET_CHANGED.name(), rolled.message.clone());
-    }
-    for kept in after.retained.iter().filter(|kept| before.retained.iter().all(|b| b.anchor != kept.anchor)) {
-        tell(
-            false,
-            reason::DATA_RETAINED.name(),
-            format!("Retained the data of {}. To delete it: {}", kept.anchor, kept.purge),
-        );
-    }
+    events.extend(after.parts.iter().filter_map(|part| of_part(before, part)));
+    events.extend(after.bindings.iter().filter_map(|binding| of_binding(before, binding)));
+    events.extend(of_ready(before, after));
+    events.extend(of_warning(before, after));
+    let repaired = applied.repaired.iter();
+    events.extend(repaired.map(|it| Event::normal(reason::DRIFT_CORRECTED, format!("{}: {}", it.id, it.message))));
+    let restarted = applied.restarted.iter();
+    events.extend(restarted.map(|it| Event::normal(reason::SECRET_CHANGED, it.message.as_str())));
+    let retained = after.retained.iter().filter(|it| before.retained.iter().all(|b| b.anchor != it.anchor));
+    events.extend(retained.map(|it| {
+        let message = format!("Retained the data of {}. To delete it: {}", it.anchor, it.purge);
+        Event::normal(reason::DATA_RETAINED, message)
+    }));
     events
+}
+
+/// A part that became ready, or is not ready any more for another cause than a roll.
+fn of_part(before: &Status, part: &PartStatus) -> Option<Event> {
+    let earlier = before.parts.iter().find(|p| p.name == part.name).map(|p| p.ready.as_str());
+    let kind = if part.kind == "Service" { "Service" } else { "Component" };
+    let is_busy = reason::BUSY.iter().any(|busy| part.reason == *busy);
+    match (earlier, part.ready.as_str()) {
+        (Some("True"), "False") if !is_busy => {
+            let told = part.message.as_deref().unwrap_or(&part.reason);
+            Some(Event::warning(format!("{kind}Unavailable"), format!("{}: {told}", part.name)))
+        }
+        (Some("False") | None, "True") => {
+            Some(Event::normal(format!("{kind}Ready"), format!("{} is ready", part.name)))
+        }
+        _ => None,
+    }
+}
+
+fn of_binding(before: &Status, binding: &BindingStatus) -> Option<Event> {
+    let earlier = before.bindings.iter().find(|b| b.service == binding.service && b.name == binding.name);
+    let told = binding.message.as_deref().unwrap_or(&binding.reason);
+    let message = format!("{} -> {}: {told}", binding.service, binding.name);
+    // A service that exists was let go by a proof. Before that nothing fails: the server is only starting.
+    let part = PartName::service(&*binding.service).to_string();
+    let released = before.parts.iter().any(|p| p.name == part && p.replicas.is_some());
+    match (earlier.map(|b| b.verified.as_str()), binding.verified.as_str()) {
+        (Some("False"), "True") if released => Some(Event::normal(reason::BINDING_REPAIRED, message)),
+        (earlier, "True") if earlier != Some("True") && !released => {
+            Some(Event::normal(reason::BINDING_VERIFIED, message))
+        }
+        (earlier, "False") if earlier != Some("False") && released => {
+            Some(Event::warning(reason::BINDING_FAILED, message))
+        }
+        _ => None,
+    }
+}
+
+/// Another cause for which the application is not ready, if it is one that people must hear of.
+fn of_ready(before: &Status, after: &Status) -> Option<Event> {
+    let now = after.condition("Ready").filter(|now| now.status != "True")?;
+    let is_new = before.condition("Ready").is_none_or(|then| then.reason != now.reason);
+    let is_told = is_new && reason::row(&now.reason).is_some_and(|row| row.is_event);
+    let event = Event { warning: now.reason != reason::PAUSED, ..Event::normal(&*now.reason, &*now.message) };
+    is_told.then_some(event)
+}
+
+fn of_warning(before: &Status, after: &Status) -> Option<Event> {
+    let now = after.condition(DATA_WARNING)?;
+    let is_new = before.condition(DATA_WARNING).is_none_or(|then| then.reason != now.reason);
+    is_new.then(|| Event::warning(&*now.reason, &*now.message))
 }

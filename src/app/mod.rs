@@ -15,6 +15,7 @@ pub mod problems;
 pub mod report;
 pub mod resolve;
 pub mod schema;
+mod schema_form;
 mod secret_changes;
 pub mod spec;
 pub mod status;

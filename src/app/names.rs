@@ -20,7 +20,8 @@ fn conflicts_of(parts: &[&dyn Part], scope: &Scope<'_>, wiring: &Wiring, user: &
         let taken = names(&binding).find_map(|name| owners.get(&name).cloned().map(|owner| (name, owner)));
         if let Some((name, owner)) = taken {
             let message = format!(
-                "calling '{other}' gives '{user}' the name {name}, which {owner} gives it, too; rename the service '{other}'"
+                "calling '{other}' gives '{user}' the name {name}, which {owner} gives it, too; rename the service \
+                    '{other}'"
             );
             problems.push(Problem::new(format!("{}.service", dependency.path), reason::VARIABLE_CONFLICT, message));
         }
@@ -49,7 +50,8 @@ mod tests {
         let uses = if callers == "uses" { json!([{ "component": "Database" }]) } else { json!([]) };
         let mut services = vec![json!({ "name": "web", "image": "x:1", "calls": calls, "uses": uses })];
         services.extend(called.iter().map(|name| json!({ "name": name, "image": "x:1" })));
-        let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop" }, "spec": { "services": services, "database": {} } });
+        let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": {
+            "name": "shop" }, "spec": { "services": services, "database": {} } });
         let app: MicroserviceApp = serde_json::from_value(app).unwrap_or_default();
         let (scope, wiring) = unobserved(&app);
         conflicts(&app.spec.parts(), &scope, &wiring).into_iter().map(|p| (p.path, p.reason.name())).collect()

@@ -30,7 +30,8 @@ pub fn kind(part: &PartName) -> &'static str {
     }
 }
 
-/// The components among some parts, each with the server that says most of it: the first that is not ready, or its first.
+/// The components among some parts, each with the server that says most of it: the first that is not ready, or its
+/// first.
 pub fn components(parts: &[PartStatus]) -> Vec<(&str, &PartStatus)> {
     let mut found: Vec<(&str, &PartStatus)> = vec![];
     for part in parts.iter().filter(|part| part.kind == "Component") {
@@ -112,7 +113,8 @@ fn unwritten(applied: &Applied, part: &PartName) -> Option<Trouble> {
     }
     if let Some(lost) = applied.lost.iter().find(|lost| lost.part == *part) {
         let message = format!(
-            "Secret {} is gone, and without it nobody can open volume {}. Put the Secret back from a backup; nothing was \
+            "Secret {} is gone, and without it nobody can open volume {}. Put the Secret back from a backup; nothing \
+                was \
              made or started",
             lost.secret,
             lost.claims.join(", ")
@@ -164,7 +166,8 @@ fn unmade(namespace: &str, id: &Id, live: &Workload) -> Option<String> {
         )),
         // A StatefulSet says it in events alone, which nobody watches.
         None if id.kind == "StatefulSet" && live.observed && live.current < live.replicas => Some(format!(
-            ": pods are missing; if they stay so, `kubectl -n {namespace} describe {kind} {name}` says why, such as a quota"
+            ": pods are missing; if they stay so, `kubectl -n {namespace} describe {kind} {name}` says why, such as \
+                a quota"
         )),
         None => None,
     }

@@ -1,5 +1,5 @@
-//! Paths of values: how the API server writes them, and what stood there before a change. Mistakes where nothing was changed are tolerated, so that a
-//! stricter release of the CRD does not bar every change of what an older one took.
+//! Paths of values: how the API server writes them, and what stood there before a change. Mistakes where nothing was
+//! changed are tolerated, so that a stricter release of the CRD does not bar every change of what an older one took.
 //! <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-ratcheting>
 
 use serde_json::Value;
@@ -22,8 +22,8 @@ pub fn written(schema: &Value, path: &str) -> String {
     written
 }
 
-/// Whether what stands at a path is what stood there before. Entries of lists that name their entries are compared by name; within other lists and
-/// for what is new, the closest value around that was there before decides.
+/// Whether what stands at a path is what stood there before. Entries of lists that name their entries are compared by
+/// name; within other lists and for what is new, the closest value around that was there before decides.
 pub fn unchanged(schema: &Value, (new, old): (&Value, &Value), path: &str) -> bool {
     let (mut schema, mut new, mut old, mut rest) = (schema, new, old, path);
     while !rest.is_empty() {
@@ -92,8 +92,10 @@ mod tests {
         let schema = json!({ "properties": {
             "named": { "x-kubernetes-list-map-keys": ["name"], "items": { "properties": { "name": {}, "a": {} } } },
             "plain": { "items": {} }, "map": { "additionalProperties": {} } } });
-        let old = json!({ "named": [{ "name": "x", "a": 1, "b": 1 }, { "name": "y", "a": 2 }], "plain": [1, 2], "map": { "k.l": 1, "m": 2 } });
-        let new = json!({ "named": [{ "name": "y", "a": 2 }, { "name": "x", "a": 1, "b": 2 }], "plain": [1, 3], "map": { "k.l": 1, "m": 3 }, "new": 1 });
+        let old = json!({ "named": [{ "name": "x", "a": 1, "b": 1 }, { "name": "y", "a": 2 }], "plain": [1, 2],
+            "map": { "k.l": 1, "m": 2 } });
+        let new = json!({ "named": [{ "name": "y", "a": 2 }, { "name": "x", "a": 1, "b": 2 }], "plain": [1, 3],
+            "map": { "k.l": 1, "m": 3 }, "new": 1 });
         for (path, expected) in [
             ("named[0]", true),
             ("named[1]", false),
@@ -111,7 +113,8 @@ mod tests {
     #[test]
     fn a_rule_is_found_at_its_own_value() {
         let rules = |rule: &str| json!([{ "rule": rule }]);
-        let schema = json!({ "properties": { "a": { "x-kubernetes-validations": rules("r"), "properties": { "b": { "items": { "x-kubernetes-validations": rules("s") } } } } } });
+        let schema = json!({ "properties": { "a": { "x-kubernetes-validations": rules("r"), "properties": { "b": {
+            "items": { "x-kubernetes-validations": rules("s") } } } } } });
         assert_eq!(
             [owner(&schema, "a.b", "r"), owner(&schema, "a.b[0]", "s"), owner(&schema, "a.c", "t")],
             ["a", "a.b[0]", ""]

@@ -91,7 +91,8 @@ fn name_conflicts(parts: &[&dyn Part], wiring: &Wiring) -> Vec<Problem> {
         let first = known.entry(key).or_insert_with(|| name.clone());
         let Some(dash) = names.dash.filter(|_| *first != name) else { continue };
         let message = format!(
-            "'{name}' and '{first}' would be the same {}: '-' becomes '{dash}'; write it alike to share it, or differently",
+            "'{name}' and '{first}' would be the same {}: '-' becomes '{dash}'; write it alike to share it, or \
+                differently",
             names.noun
         );
         problems.push(Problem::new(format!("{}.{}", dependency.path, names.field), reason::NAME_IN_USE, message));

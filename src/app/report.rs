@@ -2,7 +2,7 @@
 
 use super::{
     App, Applied, MicroserviceApp, Settings, binding_status,
-    conditions::{self, condition},
+    conditions::{self, Common},
     desired::Desired,
     part_status::{self, Evidence},
     status::{Inventory, PartStatus, Retained, Status, Summary},
@@ -35,8 +35,9 @@ pub fn report(app: &App<'_>, desired: &Desired<'_>, applied: &Applied, observed:
         bindings,
         conditions: vec![],
     };
-    status.conditions = conditions::conditions(app, &previous, &status, verdict, &now);
-    status.conditions.extend(conditions::warning(app, desired, applied, &previous, &now));
+    let common = Common { previous: &previous, generation: app.resource.metadata.generation, now: &now };
+    status.conditions = conditions::conditions(app, &common, &status, verdict);
+    status.conditions.extend(conditions::warning(&common, desired, applied));
     status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     status
 }
@@ -46,17 +47,9 @@ pub fn refusal(resource: &MicroserviceApp, problems: &[Problem], observed: &Obse
     let previous = resource.status.clone().unwrap_or_default();
     let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let reason = problems.first().map_or(reason::INVALID_SPEC, |p| p.reason);
-    let make = |kind: &str, status: &str| {
-        condition(
-            &previous,
-            kind,
-            status,
-            reason.name(),
-            &sentences.join("; "),
-            resource.metadata.generation,
-            &Time(observed.now),
-        )
-    };
+    let now = Time(observed.now);
+    let common = Common { previous: &previous, generation: resource.metadata.generation, now: &now };
+    let make = |kind: &str, status: &str| common.condition(kind, status, reason.name(), &sentences.join("; "));
     let mut conditions: Vec<Condition> = previous
         .conditions
         .iter()

@@ -51,8 +51,8 @@ pub fn restarts(desired: &Desired<'_>, parts: &[&dyn Part]) -> Vec<ObjectNote> {
     parts.iter().filter_map(one).collect()
 }
 
-/// The current key of digests: one that was lost is created again under its next version. Workloads name the key that they
-/// speak of.
+/// The current key of digests: one that was lost is created again under its next version. Workloads name the key that
+/// they speak of.
 pub fn key(scope: &Scope<'_>, parts: &[&dyn Part]) -> Credential {
     let keys = parts.iter().filter_map(|part| Some(seen(live(scope, &part.name())?)?.key));
     let in_use: Vec<String> = keys.collect();

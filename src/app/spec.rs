@@ -10,7 +10,7 @@ use super::status::Status;
 use crate::components::{Component, Part, database::Database, gateway::Gateway, registry::Registry, services::Service};
 use crate::kit::fields::{NamedRef, Resources};
 use crate::kit::forms::{
-    self, CONFINED, CONFINED_TEXT, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT, REGISTRY_TEXT,
+    self, CONFINED, CONFINED_TEXT, MIRROR_TEXT, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT,
 };
 use crate::kit::part::Role;
 
@@ -34,23 +34,35 @@ use crate::kit::part::Role;
     printcolumn(name = "Services", type_ = "string", json_path = ".status.summary.services"),
     printcolumn(name = "URL", type_ = "string", json_path = ".status.url"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].message",
+        priority = 1),
     printcolumn(name = "Availability", type_ = "string", json_path = ".spec.availability", priority = 1),
-    validation = Rule::new("size(self.metadata.name) >= 3 && self.metadata.name.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$')")
-        .field_path(".metadata.name").message("`name` must be 3 to 24 characters of a-z, 0-9 and single dashes, and begin with a letter")
+    validation = Rule::new("size(self.metadata.name) >= 3 && \
+        self.metadata.name.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$')")
+        .field_path(".metadata.name").message("`name` must be 3 to 24 characters of a-z, 0-9 and single dashes, and \
+            begin with a letter")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.gateway) || !has(self.services) || !self.services.exists(s, has(s.routes) && size(s.routes) > 0)").message("`gateway` must be set when a service has `routes`; add `gateway: {}`"))]
-#[x_kube(validation = Rule::new("has(self.database) || !has(self.services) || !self.services.exists(s, has(s.uses) && s.uses.exists(u, u.component == 'Database'))").message("`database` must be set when a service `uses` it; add `database: {}`"))]
-#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, self.services.exists(t, t.name == c.service)))")
+#[x_kube(validation = Rule::new("has(self.gateway) || !has(self.services) || !self.services.exists(s, has(s.routes) \
+    && size(s.routes) > 0)").message("`gateway` must be set when a service has `routes`; add `gateway: {}`"))]
+#[x_kube(validation = Rule::new("has(self.database) || !has(self.services) || !self.services.exists(s, has(s.uses) \
+    && s.uses.exists(u, u.component == 'Database'))").message("`database` must be set when a service `uses` it; add \
+    `database: {}`"))]
+#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, \
+    self.services.exists(t, t.name == c.service)))")
     .message("every `calls[].service` must be the `name` of a service of this application").field_path(".services"))]
-#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, !self.services.exists(t, t.name == c.service && has(t.protocol) && t.protocol == 'None' && (!has(t.ports) || size(t.ports) == 0))))")
-    .message("a service of `protocol` 'None' without `ports` cannot be called; set one of them, or remove it from `calls`").field_path(".services"))]
+#[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, \
+    !self.services.exists(t, t.name == c.service && has(t.protocol) && t.protocol == 'None' && (!has(t.ports) || \
+    size(t.ports) == 0))))")
+    .message("a service of `protocol` 'None' without `ports` cannot be called; set one of them, or remove it from \
+        `calls`").field_path(".services"))]
 pub struct MicroserviceAppSpec {
-    /// `SingleReplica` (default), or `HighlyAvailable`: two pods of the gateway and of each service, unless they say otherwise.
+    /// `SingleReplica` (default), or `HighlyAvailable`: two pods of the gateway and of each service, unless they say
+    /// otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability: Option<Availability>,
-    /// What becomes of data when the application is deleted. `Retain` (default): volumes and passwords stay, and an application of the same name finds them again. `Delete`: they go with it.
+    /// What becomes of data when the application is deleted. `Retain` (default): volumes and passwords stay, and an
+    /// application of the same name finds them again. `Delete`: they go with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_retention: Option<DataRetention>,
     /// `Active` (default), or `Paused`: the operator changes nothing and only reports.
@@ -63,16 +75,19 @@ pub struct MicroserviceAppSpec {
     /// Labels for every object and pod of the application. They are never part of selectors.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16, "additionalProperties" = forms::label_value()))]
-    #[x_kube(validation = Rule::new("self.all(k, !k.matches('^([^/]*[.])?(microapp[.]dev|kubernetes[.]io|k8s[.]io)/'))").message("keys of microapp.dev, kubernetes.io and k8s.io may not be set; use a domain of your own, or none"))]
+    #[x_kube(validation = Rule::new("self.all(k, !k.matches('^([^/]*[.])?(microapp[.]dev|kubernetes[.]io|k8s[.]io)/'))")
+        .message("keys of microapp.dev, kubernetes.io and k8s.io may not be set; use a domain of your own, or none"))]
     #[x_kube(validation = Rule::new(forms::qualified_keys()).message(QUALIFIED_KEYS_TEXT))]
     pub labels: BTreeMap<String, String>,
     /// Annotations for every pod and for the objects that expose the gateway.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
-    #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(CONFINED).message(CONFINED_TEXT))]
+    #[x_kube(validation = Rule::new(OWN_ANNOTATIONS).message(OWN_ANNOTATIONS_TEXT), validation = Rule::new(CONFINED)
+        .message(CONFINED_TEXT))]
     #[x_kube(validation = Rule::new(forms::qualified_keys()).message(QUALIFIED_KEYS_TEXT))]
     pub annotations: BTreeMap<String, String>,
-    /// The containers that the operator adds beside yours and the components': what finds endpoints for the gateway, and what makes logins.
+    /// The containers that the operator adds beside yours and the components': what finds endpoints for the gateway,
+    /// and what makes logins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agents: Option<Agents>,
     /// Where images come from.
@@ -98,6 +113,11 @@ pub struct MicroserviceAppSpec {
 pub const ROLES: [Role; 3] = [Gateway::ROLE, Registry::ROLE, Database::ROLE];
 
 impl MicroserviceAppSpec {
+    /// Seconds without progress after which the application counts as stalled.
+    pub fn progress_deadline(&self) -> i32 {
+        self.progress_deadline_seconds.unwrap_or(600)
+    }
+
     /// THE ONE LIST: every declared component, then every service, in the order of status.
     pub fn parts(&self) -> Vec<&dyn Part> {
         fn part<P: Part>(declared: &Option<P>) -> Option<&dyn Part> {
@@ -112,7 +132,8 @@ impl MicroserviceAppSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Agents {
-    /// CPU and memory of each of them. A namespace whose quota bounds limits needs limits here. Default: requests of 10m and 24Mi, no limits.
+    /// CPU and memory of each of them. A namespace whose quota bounds limits needs limits here. Default: requests of
+    /// 10m and 24Mi, no limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 }
@@ -145,10 +166,11 @@ pub enum Reconciliation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Images {
-    /// A mirror that the components' images are taken from: `registry.corp.example/mirror` stands before their paths. Images of your services are taken as you wrote them.
+    /// A mirror that the components' images are taken from: `registry.corp.example/mirror` stands before their paths.
+    /// Images of your services are taken as you wrote them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new(forms::registry()).message(REGISTRY_TEXT))]
+    #[x_kube(validation = Rule::new(forms::mirror()).message(MIRROR_TEXT))]
     pub registry: Option<String>,
     /// `IfNotPresent`, `Always` or `Never`, for all pods. Default: Kubernetes' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,8 @@ pub struct Status {
     /// How many are ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
-    /// `Ready`; `<Component>Ready` for each declared component; `ServicesReady`; `Reconciling` or `Stalled` only while true.
+    /// `Ready`; `<Component>Ready` for each declared component; `ServicesReady`; `Reconciling` or `Stalled` only while
+    /// true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -43,6 +44,12 @@ pub struct Status {
     /// The operator's own memory of what it applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
+}
+
+impl Status {
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == kind)
+    }
 }
 
 /// How many are ready, of how many, as `ready/declared`.
@@ -104,7 +111,8 @@ pub struct BindingStatus {
     pub service: String,
     /// What it uses.
     pub name: String,
-    /// `True`: the provisioner logged in as the service and used it. `False`: that failed. `Unknown`: it was not checked lately.
+    /// `True`: the provisioner logged in as the service and used it. `False`: that failed. `Unknown`: it was not
+    /// checked lately.
     pub verified: String,
     /// Who it is logged in as.
     #[serde(default, skip_serializing_if = "Option::is_none")]

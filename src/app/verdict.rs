@@ -63,9 +63,8 @@ fn of_objects(app: &App<'_>, applied: &Applied) -> Option<(String, String)> {
         return Some((reason.into(), note.message.clone()));
     }
     let paused = app.spec().reconciliation == Some(Reconciliation::Paused);
-    let failed = applied.failed.as_ref().filter(|_| !paused);
-    if let Some(failed) = failed {
-        return Some((reason::CLUSTER_UNAVAILABLE.into(), failed.clone()));
+    if let Some(failed) = applied.unavailable().filter(|_| !paused) {
+        return Some((reason::CLUSTER_UNAVAILABLE.into(), failed.to_owned()));
     }
     // What is neither as desired nor any part's to explain: a Service, a Role, a claim.
     Some((reason::PROGRESSING.into(), format!("{} is not applied yet", applied.pending.first()?)))

@@ -88,7 +88,8 @@ fn servers(old: &MicroserviceApp, new: &MicroserviceApp) -> Vec<Problem> {
         let major = |version: &Option<String>| version.as_ref().and_then(|v| v.split('.').next().map(str::to_owned));
         if let Some((from, to)) = major(&was.version).zip(major(&is.version)).filter(|(from, to)| from != to) {
             let text = format!(
-                "the data is of version {from}, which {to} does not open: nothing starts until `version` is {from} again"
+                "the data is of version {from}, which {to} does not open: nothing starts until `version` is {from} \
+                    again"
             );
             told.push(Problem::new(format!("spec.{role}.version"), reason::DATA_OF_ANOTHER_VERSION, text));
         }

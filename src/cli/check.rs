@@ -24,7 +24,8 @@ pub struct Check {
     /// File to check; `-` reads standard input. Can be given several times
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     filenames: Vec<PathBuf>,
-    /// What is there now, as `kubectl get -o yaml` prints it: judges the change, and says what data cannot follow; `-` reads standard input
+    /// What is there now, as `kubectl get -o yaml` prints it: judges the change, and says what data cannot follow; `-`
+    /// reads standard input
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
     /// How to print the result
@@ -131,18 +132,7 @@ fn shown(file: &Path) -> String {
 
 fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str) -> Verdict {
     let (sent, mut errors) = checker.judge_change(&document.value, old);
-    if sent.to_string().len() > STORED {
-        errors.push(Problem::new(
-            "spec",
-            reason::TOO_LARGE,
-            format!(
-                "the resource has more than {STORED} bytes, which no API server stores; move texts into ConfigMaps"
-            ),
-        ));
-    }
-    if document.value["apiVersion"].is_string() && document.value["apiVersion"] != API_VERSION {
-        errors.push(Problem::new("apiVersion", reason::UNKNOWN_VERSION, format!("must be '{API_VERSION}'")));
-    }
+    errors.extend(whole(document, &sent));
     let mut noted = vec![];
     hints::nulls(&document.value["spec"], &mut "spec".to_owned(), &mut noted);
     noted.extend(hints::misread(document.surprises()));
@@ -157,17 +147,6 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
         Err(error) if errors.is_empty() => errors.push(Problem::new("spec", reason::INVALID_SPEC, error.to_string())),
         Err(_) => {}
     }
-    let place = |problems: Vec<Problem>| {
-        let place = |p: Problem| Finding {
-            line: document.line(&p.path),
-            path: p.path,
-            reason: p.reason.name(),
-            message: p.message,
-        };
-        let mut findings: Vec<Finding> = problems.into_iter().map(place).collect();
-        findings.sort_by_key(|f| f.line);
-        findings
-    };
     let spec = &document.value["spec"];
     Verdict {
         file: file.to_owned(),
@@ -176,9 +155,37 @@ fn judge(checker: &Checker, document: &Document, old: Option<&Value>, file: &str
         valid: errors.is_empty(),
         services: spec["services"].as_array().map_or(0, Vec::len),
         components: ROLES.iter().filter(|role| spec[role.name()].is_object()).count(),
-        errors: place(errors),
-        hints: place(noted),
+        errors: placed(document, errors),
+        hints: placed(document, noted),
     }
+}
+
+/// What is wrong with the resource as a whole.
+fn whole(document: &Document, sent: &Value) -> Vec<Problem> {
+    let mut errors = vec![];
+    if sent.to_string().len() > STORED {
+        let text = format!(
+            "the resource has more than {STORED} bytes, which no API server stores; move texts into ConfigMaps"
+        );
+        errors.push(Problem::new("spec", reason::TOO_LARGE, text));
+    }
+    if document.value["apiVersion"].is_string() && document.value["apiVersion"] != API_VERSION {
+        errors.push(Problem::new("apiVersion", reason::UNKNOWN_VERSION, format!("must be '{API_VERSION}'")));
+    }
+    errors
+}
+
+/// Problems with their lines, in the order of the file.
+fn placed(document: &Document, problems: Vec<Problem>) -> Vec<Finding> {
+    let finding = |p: Problem| Finding {
+        line: document.line(&p.path),
+        path: p.path,
+        reason: p.reason.name(),
+        message: p.message,
+    };
+    let mut findings: Vec<Finding> = problems.into_iter().map(finding).collect();
+    findings.sort_by_key(|f| f.line);
+    findings
 }
 
 /// What the operator would refuse of an application that is not there yet.

@@ -31,14 +31,18 @@ pub fn rules() -> Vec<(&'static str, PolicyRule)> {
     ];
     rules.extend(owned());
     rules.extend([
-        ("Why a pod does not start, and the end of one that is stuck on an old revision.", rule("", "pods", &[], &["delete", "get", "list", "watch"])),
+        (
+            "Why a pod does not start, and the end of one that is stuck on an old revision.",
+            rule("", "pods", &[], &["delete", "get", "list", "watch"]),
+        ),
         ("What happened, for people.", rule("events.k8s.io", "events", &[], &["create", "patch"])),
         (
             "Whether the installed definition knows every field of this release.",
             rule("apiextensions.k8s.io", "customresourcedefinitions", &[DEFINITION], &["get"]),
         ),
         (
-            "Never used by the operator itself: Kubernetes lets nobody grant what he does not hold, and the gateway's agent needs it.",
+            "Never used by the operator itself: Kubernetes lets nobody grant what he does not hold, and the \
+                gateway's agent needs it.",
             rule("discovery.k8s.io", "endpointslices", &[], &["get", "list", "watch"]),
         ),
     ]);
@@ -53,7 +57,10 @@ fn owned() -> impl Iterator<Item = (&'static str, PolicyRule)> {
     }
     resources.into_iter().map(|((group, verbs), resources)| {
         let why = match verbs {
-            ["create"] => "Passwords are made, and never read: the answer to any other verb, a dry-run delete among them, tells what is inside.",
+            ["create"] => {
+                "Passwords are made, and never read: the answer to any other verb, a dry-run delete among \
+                them, tells what is inside."
+            }
             _ if verbs.contains(&"delete") => "What an application consists of.",
             _ => "Data: only the garbage collector takes it.",
         };

@@ -1,4 +1,5 @@
-//! Variables that frameworks read as settings of their own, and that a service gets because it calls one of an unlucky name.
+//! Variables that frameworks read as settings of their own, and that a service gets because it calls one of an unlucky
+//! name.
 
 use crate::app::{MicroserviceApp, unobserved};
 use crate::components::{Dependency, Purpose};
@@ -59,8 +60,10 @@ mod tests {
     use super::*;
 
     fn found(called: &str, env: Value) -> Vec<String> {
-        let services = json!([{ "name": "web", "image": "x:1", "calls": [{ "service": called }], "env": env }, { "name": called, "image": "x:1" }]);
-        let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop" }, "spec": { "services": services } });
+        let services = json!([{ "name": "web", "image": "x:1", "calls": [{ "service": called }], "env": env }, {
+            "name": called, "image": "x:1" }]);
+        let app = json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": {
+            "name": "shop" }, "spec": { "services": services } });
         let app: MicroserviceApp = serde_json::from_value(app).unwrap_or_default();
         hints(&app).into_iter().map(|hint| format!("{}: {}", hint.path, hint.message)).collect()
     }

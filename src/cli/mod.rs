@@ -93,7 +93,8 @@ pub enum Error {
     #[error("there is no MicroserviceApp '{0}' in namespace '{1}'; `kubectl get microapp -A` lists all")]
     NotFound(String, String),
     #[error(
-        "the cluster does not know MicroserviceApps; install the operator first: kubectl apply --server-side -f manifests/install.yaml"
+        "the cluster does not know MicroserviceApps; install the operator first: kubectl apply --server-side -f \
+            manifests/install.yaml"
     )]
     NotInstalled,
     #[error("the cluster did not answer: {0}")]

@@ -1,5 +1,5 @@
-//! `microapp policies`: what the chart's admission policies must cover, as it follows from the kinds that we own and from the schema. The next kind and the
-//! next field that names a Secret are covered without anybody thinking of it.
+//! `microapp policies`: what the chart's admission policies must cover, as it follows from the kinds that we own and
+//! from the schema. The next kind and the next field that names a Secret are covered without anybody thinking of it.
 
 use k8s_openapi::api::{admissionregistration::v1::RuleWithOperations, rbac::v1::PolicyRule};
 use serde::Serialize;
@@ -20,7 +20,8 @@ const MADE_BY_CONTROLLERS: [(&str, &str); 2] = [("", "pods"), ("apps", "replicas
 pub struct Covered {
     /// Kinds whose labels are the operator's.
     pub labelled: Vec<RuleWithOperations>,
-    /// Kinds that hold data: the operator may change their owner, where a cluster asks for the right to delete, and delete none.
+    /// Kinds that hold data: the operator may change their owner, where a cluster asks for the right to delete, and
+    /// delete none.
     pub kept: Vec<PolicyRule>,
     /// Where a resource names a Secret, as `services[].env[].valueFrom.secretKeyRef`.
     pub secret_paths: Vec<String>,

@@ -49,7 +49,8 @@ impl Wait {
             ended = follow(&target, &mut last) => return ended,
             () = tokio::time::sleep(self.timeout) => {}
             _ = tokio::signal::ctrl_c() => {
-                eprintln!("Still working in the cluster. Watch with: {} status {} -n {} -w", program(), target.name, target.namespace);
+                eprintln!("Still working in the cluster. Watch with: {} status {} -n {} -w", program(), target.name,
+                    target.namespace);
                 return Ok(INTERRUPTED);
             }
         }

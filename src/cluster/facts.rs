@@ -55,8 +55,8 @@ pub fn metadata_record(meta: &ObjectMeta) -> Record {
     }
 }
 
-/// Digest of the fields that our manager owns. The API server changes our entry when somebody else changes or takes over a field of ours; what others
-/// add beside it does not show here. Empty: we own nothing.
+/// Digest of the fields that our manager owns. The API server changes our entry when somebody else changes or takes
+/// over a field of ours; what others add beside it does not show here. Empty: we own nothing.
 pub fn fingerprint(meta: &ObjectMeta) -> String {
     our_fields(meta).map(digest::of).unwrap_or_default()
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::MANAGER;
 
-/// Names of those who hold fields that we want, and those fields, as kubectl writes them: `.spec.selector.tier`, `.spec.ports[port=80].name`. Controllers of
-/// the cluster only write its status.
+/// Names of those who hold fields that we want, and those fields, as kubectl writes them: `.spec.selector.tier`,
+/// `.spec.ports[port=80].name`. Controllers of the cluster only write its status.
 pub fn foreign(there: &PartialObjectMeta<DynamicObject>, wanted: &Value) -> (Vec<String>, Vec<String>) {
     let (mut names, mut paths) = (vec![], vec![]);
     for entry in there.metadata.managed_fields.iter().flatten().filter(|entry| entry.subresource.is_none()) {
@@ -57,18 +57,21 @@ mod tests {
     use super::*;
 
     fn there(manager: &str, fields: Value) -> anyhow::Result<PartialObjectMeta<DynamicObject>> {
-        let entry = serde_json::json!({ "manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": fields });
+        let entry = serde_json::json!({ "manager": manager, "operation": "Update", "fieldsType": "FieldsV1",
+            "fieldsV1": fields });
         Ok(serde_json::from_value(serde_json::json!({ "metadata": { "name": "a", "managedFields": [entry] } }))?)
     }
 
     #[test]
     fn only_fields_that_we_want_are_named() -> anyhow::Result<()> {
-        let wanted = serde_json::json!({ "spec": { "selector": { "app": "a" }, "ports": [{ "port": 80, "name": "http" }], "type": "ClusterIP" } });
+        let wanted = serde_json::json!({ "spec": { "selector": { "app": "a" }, "ports": [{ "port": 80,
+            "name": "http" }], "type": "ClusterIP" } });
         let fields = serde_json::json!({
             "f:metadata": { "f:annotations": { "f:theirs": {} } },
             "f:spec": {
                 "f:selector": { ".": {}, "f:app": {}, "f:other": {} },
-                "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { "f:name": {} }, "k:{\"port\":81,\"protocol\":\"TCP\"}": { "f:name": {} } },
+                "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { "f:name": {} },
+                    "k:{\"port\":81,\"protocol\":\"TCP\"}": { "f:name": {} } },
                 "f:sessionAffinity": {},
             }
         });

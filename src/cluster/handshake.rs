@@ -8,7 +8,8 @@ use crate::app::crd;
 
 const NAME: &str = "microserviceapps.microapp.dev";
 
-/// Fields that this binary knows and the installed definition does not: what it would write there would be dropped without a word. A newer definition is fine.
+/// Fields that this binary knows and the installed definition does not: what it would write there would be dropped
+/// without a word. A newer definition is fine.
 ///
 /// # Errors
 /// When the CRD cannot be read.

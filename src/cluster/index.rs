@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kube::runtime::watcher::{self, Event};
+
 use super::changes::Changes;
 use crate::kit::{
     agents::Report,
@@ -62,10 +64,12 @@ impl Known {
 }
 
 impl Index {
-    /// An empty index for so many watches, and the applications in which something changes.
+    /// An empty index for so many watches of children, and the applications in which something changes.
     pub fn new(watches: usize) -> (Self, Changes) {
         let changes = Changes::default();
-        let watches = Mutex::new(vec![Watch::default(); watches]);
+        // The last one is of the applications themselves. It begins when this process leads, so nobody waits for it.
+        let applications = Watch { listed: true, ..Default::default() };
+        let watches = Mutex::new([vec![Watch::default(); watches], vec![applications]].concat());
         (Self { apps: Mutex::default(), watches, changes: changes.clone() }, changes)
     }
 
@@ -85,14 +89,31 @@ impl Index {
         self.note(watch, |watch| watch.listed = listed);
     }
 
+    /// Notes what the watch of the applications brought.
+    pub fn note_applications<K>(&self, news: &Result<Event<K>, watcher::Error>, now: Instant) {
+        let last = self.watches().len().saturating_sub(1);
+        self.note_news(last, news.as_ref().map(Some), now);
+    }
+
+    /// Notes what a watch brought: whether it works.
+    pub(super) fn note_news<K>(&self, watch: usize, news: Result<Option<&Event<K>>, &watcher::Error>, now: Instant) {
+        match news {
+            // A try that cannot even begin. What breaks later had begun.
+            Err(watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_)) => self.failed(watch, now),
+            // Said before a list is asked for.
+            Ok(Some(Event::Init)) => {}
+            _ => self.heard(watch),
+        }
+    }
+
     /// A watch brought something.
-    pub(super) fn heard(&self, watch: usize) {
+    fn heard(&self, watch: usize) {
         self.note(watch, |watch| watch.failing = None);
     }
 
     /// A watch failed. A try that succeeds and brings nothing is silent, so failures count as one row only while they
     /// follow each other.
-    pub(super) fn failed(&self, watch: usize, now: Instant) {
+    fn failed(&self, watch: usize, now: Instant) {
         self.note(watch, |watch| {
             let row = watch.failing.filter(|(_, last)| now.saturating_duration_since(*last) < APART);
             watch.failing = Some((row.map_or(now, |(first, _)| first), now));
@@ -121,8 +142,8 @@ impl Index {
         self.lock().get(key)?.records.get(id).map(|(_, record)| record.uid.clone())
     }
 
-    /// Takes what a watch or an answer says of an object. News older than what is known is dropped, so that neither the echo of a write nor that of a
-    /// predecessor undoes an answer; and no answer brings back what has gone meanwhile.
+    /// Takes what a watch or an answer says of an object. News older than what is known is dropped, so that neither the
+    /// echo of a write nor that of a predecessor undoes an answer; and no answer brings back what has gone meanwhile.
     pub fn put(&self, key: AppKey, id: Id, version: u64, record: Record, from_watch: bool) {
         let (mut apps, now) = (self.lock(), Instant::now());
         let known = apps.entry(key.clone()).or_default();
@@ -151,6 +172,13 @@ impl Index {
             known.buried.push((Instant::now(), id.clone(), uid.to_owned()));
         }
         self.forget(key, id, uid);
+        self.sweep(Instant::now());
+    }
+
+    /// Forgets applications of which nothing is left, and of which no answer can come any more.
+    fn sweep(&self, now: Instant) {
+        let is_fresh = |(at, ..): &(Instant, Id, String)| now.saturating_duration_since(*at) < BURIED;
+        self.lock().retain(|_, known| !known.is_empty() || known.buried.iter().any(is_fresh));
     }
 
     /// Forgets what is known of an object that may still be there: whoever looks at it next may bring it back.
@@ -206,28 +234,36 @@ impl Index {
     }
 
     pub(super) fn put_pod(&self, key: AppKey, name: String, pod: Option<Pod>) {
-        let mut apps = self.lock();
-        let pods = &mut apps.entry(key.clone()).or_default().pods;
-        let changed = match pod {
-            Some(pod) if pods.get(&name) == Some(&pod) => false,
+        self.change(key, |known| match pod {
             Some(pod) => {
-                pods.insert(name, pod);
-                true
+                known.pods.get(&name) != Some(&pod) && {
+                    known.pods.insert(name, pod);
+                    true
+                }
             }
-            None => pods.remove(&name).is_some(),
-        };
-        drop(apps);
-        if changed {
-            self.tell(key);
-        }
+            None => known.pods.remove(&name).is_some(),
+        });
     }
 
     pub(super) fn put_report(&self, key: AppKey, report: Option<Report>) {
+        self.change(key, |known| {
+            known.report != report && {
+                known.report = report;
+                true
+            }
+        });
+    }
+
+    /// Changes what is known of an application, and tells it if that was a change.
+    fn change(&self, key: AppKey, change: impl FnOnce(&mut Known) -> bool) {
         let mut apps = self.lock();
-        let slot = &mut apps.entry(key.clone()).or_default().report;
-        if *slot != report {
-            *slot = report;
-            drop(apps);
+        let known = apps.entry(key.clone()).or_default();
+        let changed = change(known);
+        if known.is_empty() && known.buried.is_empty() {
+            apps.remove(&key);
+        }
+        drop(apps);
+        if changed {
             self.tell(key);
         }
     }
@@ -336,5 +372,36 @@ mod tests {
         index.put(key(), id(), 9, record("second", "h"), false);
         index.remove(&key(), &id(), "first");
         assert_eq!(index.observe(&key()).records.len(), 1);
+    }
+
+    #[test]
+    fn the_watch_of_applications_counts_for_life_and_not_for_a_start() {
+        let (index, _) = Index::new(1);
+        index.set_listed(0, true);
+        assert!(index.is_synced(), "it begins when this process leads");
+        let (begun, refused) =
+            (Instant::now(), || Err(watcher::Error::WatchStartFailed(kube::Error::LinesCodecMaxLineLengthExceeded)));
+        let minutes = |n: u64| begun + Duration::from_secs(60 * n);
+        for n in 0..=6 {
+            index.note_applications::<()>(&refused(), minutes(n));
+        }
+        assert!(!index.is_alive(minutes(6)));
+        index.note_applications(&Ok(Event::Apply(())), minutes(7));
+        assert!(index.is_alive(minutes(7)));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_what_is_gone() {
+        let (index, _) = Index::new(0);
+        index.put_pod(key(), "p".into(), Some(Pod::default()));
+        index.put_pod(key(), "p".into(), None);
+        index.put_report(key(), Some(Report::default()));
+        index.put_report(key(), None);
+        assert!(index.lock().is_empty());
+        index.put(key(), id(), 1, Record { uid: "u".into(), ..Default::default() }, true);
+        index.remove(&key(), &id(), "u");
+        assert_eq!(index.lock().len(), 1, "a late answer is still expected");
+        index.sweep(Instant::now() + BURIED);
+        assert!(index.lock().is_empty());
     }
 }

@@ -1,5 +1,6 @@
-//! Which of several operators acts: the one that holds a Lease (<https://kubernetes.io/docs/concepts/architecture/leases/>). Nothing is wrong if two act
-//! for a moment; it is only wasteful.
+//! Which of several operators acts: the one that holds a Lease
+//! (<https://kubernetes.io/docs/concepts/architecture/leases/>). Nothing is wrong if two act for a moment; it is only
+//! wasteful.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,8 @@ pub struct Candidate {
     api: Api<Lease>,
     name: &'static str,
     identity: String,
-    /// The last version of somebody else's Lease, and when *we* saw it first: clocks of two machines are never compared.
+    /// The last version of somebody else's Lease, and when *we* saw it first: clocks of two machines are never
+    /// compared.
     seen: Option<(String, Instant)>,
     /// Our own Lease as it was answered last, so that to renew it is one write and no read.
     held: Option<Lease>,
@@ -77,7 +79,8 @@ impl Candidate {
         }
     }
 
-    /// Takes or renews the Lease if that is allowed. Every write names the version that it was made from, so of two candidates one wins.
+    /// Takes or renews the Lease if that is allowed. Every write names the version that it was made from, so of two
+    /// candidates one wins.
     async fn round(&mut self) -> Result<bool, Error> {
         let mut lease = match self.held.take() {
             Some(held) => held,

@@ -8,14 +8,21 @@ pub mod fields;
 pub mod handshake;
 pub mod index;
 pub mod leader;
+mod outcome;
 pub mod plan;
 pub mod prune;
 pub mod publish;
+mod secret;
 pub mod watch;
 pub mod whose;
 
+use std::time::Duration;
+
 /// The one field manager for content.
 pub const MANAGER: &str = "microapp";
+
+/// An answer that takes so long keeps others waiting.
+const SLOW: Duration = Duration::from_secs(3);
 
 /// Why reading or writing failed.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +37,8 @@ pub enum Error {
     Json(String, serde_json::Error),
 }
 
-/// What the API server does not say: how to let the operator change an owner where the admission plugin OwnerReferencesPermissionEnforcement is at work.
+/// What the API server does not say: how to let the operator change an owner where the admission plugin
+/// OwnerReferencesPermissionEnforcement is at work.
 fn advice(message: &str) -> &'static str {
     let enforced = message.contains("cannot set an ownerRef on a resource you can't delete");
     if enforced { "; this cluster asks for that right: install the chart with rbac.ownerReferences=true" } else { "" }
@@ -59,6 +67,12 @@ impl Error {
         self.status().is_some_and(|s| s.is_conflict() || s.is_already_exists())
     }
 
+    /// Nobody answered in time, or the API server took long to say that it cannot: so will the next request.
+    pub fn is_slow(&self, took: Duration) -> bool {
+        let overloaded = || self.status().is_some_and(|s| s.code >= 500 || s.code == 429);
+        matches!(self, Self::Late(_)) || (took >= SLOW && overloaded())
+    }
+
     /// The API server understood, and its definition or a policy does not allow it: 422.
     pub fn is_invalid(&self) -> bool {
         self.status().is_some_and(|s| s.code == 422)
@@ -83,7 +97,8 @@ mod tests {
             Error::Api(Box::new(kube::core::Status { message: message.into(), code: 403, ..Default::default() }))
                 .to_string()
         };
-        let guarded = "controllerrevisions.apps \"a\" is forbidden: cannot set an ownerRef on a resource you can't delete: , <nil>";
+        let guarded = "controllerrevisions.apps \"a\" is forbidden: cannot set an ownerRef on a resource you can't \
+            delete: , <nil>";
         assert!(refused(guarded).contains("rbac.ownerReferences=true"));
         assert!(!refused("pods \"a\" is forbidden").contains("ownerReferences"));
     }

@@ -95,8 +95,8 @@ impl Memory {
         entries
     }
 
-    /// Forgets what is neither wanted nor there. Secrets, which may not be looked at, count as there for a while after they were made, and one with the
-    /// digits of each data for ever: digits are not taken twice.
+    /// Forgets what is neither wanted nor there. Secrets, which may not be looked at, count as there for a while after
+    /// they were made, and one with the digits of each data for ever: digits are not taken twice.
     pub fn tidy(&mut self, objects: &[Object], observed: &Observed) {
         let wanted: HashSet<Id> = objects.iter().map(Object::id).collect();
         let young = |made: Option<Timestamp>| made.is_some_and(|at| observed.now.duration_since(at) < SECRETS_KEPT);
@@ -138,7 +138,8 @@ impl Memory {
         self.wanted.iter().filter_map(made).collect()
     }
 
-    /// The next time at which one of the objects is due that may be touched. The others are not looked at then, so their time may be long past.
+    /// The next time at which one of the objects is due that may be touched. The others are not looked at then, so
+    /// their time may be long past.
     pub fn next_due(&self, objects: &[Object]) -> Option<Timestamp> {
         let open = objects.iter().filter(|object| !object.is_held()).filter_map(|object| self.wanted.get(&object.id()));
         open.filter(|w| !w.fingerprint.is_empty()).map(|w| w.due).min()
@@ -158,7 +159,8 @@ impl Memory {
     }
 }
 
-/// A day later, give or take a quarter: spread by application and name, so that no two objects of a cluster are due together.
+/// A day later, give or take a quarter: spread by application and name, so that no two objects of a cluster are due
+/// together.
 fn due(app: &str, id: &str, now: Timestamp) -> Timestamp {
     let spread = u64::from_str_radix(&digest::of_bytes(format!("{app}/{id}").as_bytes())[..8], 16).unwrap_or_default()
         % (12 * 3600);

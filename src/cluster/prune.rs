@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, ResourceExt,
@@ -24,8 +24,8 @@ use crate::kit::{
 
 const CONCURRENCY: usize = 8;
 
-/// What of the observed is obsolete: ours, of a kind that may be deleted, and in no part of what was built. What a deletion of the application orphaned
-/// has no owner, and still our mark as its manager.
+/// What of the observed is obsolete: ours, of a kind that may be deleted, and in no part of what was built. What a
+/// deletion of the application orphaned has no owner, and still our mark as its manager.
 pub fn unwanted<'a>(objects: &[Object], observed: &'a Observed, app_uid: &str) -> Vec<(&'a Id, &'a Record)> {
     let wanted: BTreeSet<Id> = objects.iter().map(Object::id).collect();
     let prunable = |id: &Id| Owned::of(id.kind).is_some_and(|row| row.prune == Prune::Delete);
@@ -36,7 +36,8 @@ pub fn unwanted<'a>(objects: &[Object], observed: &'a Observed, app_uid: &str) -
     observed.records.iter().filter(|(id, record)| prunable(id) && !wanted.contains(id) && ours(record)).collect()
 }
 
-/// Deletes them. Before the first one the resource itself is asked for, not a copy of it: a plan made from an old specification deletes nothing. Answers whether all are gone.
+/// Deletes them. Before the first one the resource itself is asked for, not a copy of it: a plan made from an old
+/// specification deletes nothing. Answers whether all are gone.
 ///
 /// # Errors
 /// When the API server could not be asked; the next pass tries again.
@@ -57,8 +58,8 @@ pub async fn prune(
     for (id, record) in unwanted {
         deletes.push(delete(client, index, key, id, record));
     }
-    let answers: Vec<Result<(), Error>> = futures::stream::iter(deletes).buffer_unordered(CONCURRENCY).collect().await;
-    answers.into_iter().collect::<Result<Vec<()>, Error>>().map(|_| true)
+    // The first that nobody answers ends it: the others would wait as long.
+    futures::stream::iter(deletes).buffer_unordered(CONCURRENCY).try_collect::<Vec<()>>().await.map(|_| true)
 }
 
 /// Whether the resource is still the one, of the generation, that was planned from.
@@ -93,8 +94,8 @@ fn params(uid: &str) -> DeleteParams {
     }
 }
 
-/// Deletes pods of StatefulSets that are stuck on an old revision: the controller never replaces a pod that is not ready by one of a newer revision
-/// (kubernetes/kubernetes#67250).
+/// Deletes pods of StatefulSets that are stuck on an old revision: the controller never replaces a pod that is not
+/// ready by one of a newer revision (kubernetes/kubernetes#67250).
 ///
 /// # Errors
 /// When the API server could not be asked; the next pass tries again.

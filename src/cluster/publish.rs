@@ -14,7 +14,8 @@ use crate::app::{self, MicroserviceApp, Status};
 /// Events that wait to be sent. More are dropped: they explain, and nothing depends on them.
 const BACKLOG: usize = 256;
 
-/// Writes a status, and answers the version that the resource has then. It is replaced as a whole, and only in the version of the resource that it was made from: a leader that lost its place cannot overwrite its successor's word.
+/// Writes a status, and answers the version that the resource has then. It is replaced as a whole, and only in the
+/// version of the resource that it was made from: a leader that lost its place cannot overwrite its successor's word.
 ///
 /// # Errors
 /// When the API server says no, or nothing; a conflict means that a newer version of the resource will arrive.
@@ -49,7 +50,8 @@ impl Events {
                     action: "Reconcile".into(),
                     secondary: None,
                 };
-                // A recorder that lives on counts all events of one reason as one, in the words of the first. Ours differ, and each tells of a change.
+                // A recorder that lives on counts all events of one reason as one, in the words of the first. Ours
+                // differ, and each tells of a change.
                 let recorder = Recorder::new(client.clone(), reporter.clone());
                 if let Err(error) = within(recorder.publish(&event, &about)).await {
                     tracing::debug!(%error, "event not sent");

@@ -109,15 +109,7 @@ where
     let mut named = Named::new();
     loop {
         let news = stream.try_next().await;
-        match &news {
-            // A try that cannot even begin. What breaks later had begun.
-            Err(watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_)) => {
-                sink.index().failed(number, Instant::now());
-            }
-            // Said before a list is asked for.
-            Ok(Some(Event::Init)) => {}
-            _ => sink.index().heard(number),
-        }
+        sink.index().note_news(number, news.as_ref().map(Option::as_ref), Instant::now());
         match news {
             Ok(Some(Event::Init)) => {
                 named.clear();

@@ -14,7 +14,8 @@ use crate::kit::{
     scope::{APP, ENGINE, PART},
 };
 
-/// Whose an object is that we did not expect. None: ours, with its label or our mark as its manager taken off, or of an application of this name that is gone.
+/// Whose an object is that we did not expect. None: ours, with its label or our mark as its manager taken off, or of an
+/// application of this name that is gone.
 pub fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: &str) -> Option<String> {
     let record = facts::metadata_record(&there.metadata);
     let owner = there.metadata.owner_references.iter().flatten().next();
@@ -24,7 +25,8 @@ pub fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: 
     let same_app =
         owner.is_none_or(|o| o.kind != "MicroserviceApp" || o.name == app) && label.is_none_or(|label| label == app);
     let owned = wanted("uid").is_some() && record.owner.as_deref() == wanted("uid");
-    // What a backup tool brings back has neither our mark as its manager nor a living owner, but its label, which only we may write, and its digest.
+    // What a backup tool brings back has neither our mark as its manager nor a living owner, but its label, which only
+    // we may write, and its digest.
     let marked = !record.fingerprint.is_empty() || label.is_some() && digest::is_digest(&record.hash);
     let kin = owner.is_none_or(|o| {
         o.kind == "MicroserviceApp"
@@ -45,13 +47,13 @@ pub fn stranger(object: &Object, there: &PartialObjectMeta<DynamicObject>, app: 
         Prune::Delete => "Rename or delete it, or give the application another name",
         // It may hold data: nobody is told to throw it away.
         Prune::Keep => {
-            "If it is data of this application from a backup, bring it back with its labels and annotations; else give the application another name"
+            "If it is data of this application from a backup, bring it back with its labels and annotations; else \
+                give the application another name"
         }
     };
+    let (id, part) = (object.id(), &object.part);
     Some(format!(
-        "{} is needed for '{}', but an object of that name is there and {whose}; it is left alone. {advice}",
-        object.id(),
-        object.part
+        "{id} is needed for '{part}', but an object of that name is there and {whose}; it is left alone. {advice}"
     ))
 }
 

@@ -1,5 +1,5 @@
-//! The provisioner: one small pod of our own program that makes what must exist inside servers, proves every binding by using it, and tells when a Secret that
-//! people named has changed.
+//! The provisioner: one small pod of our own program that makes what must exist inside servers, proves every binding by
+//! using it, and tells when a Secret that people named has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,8 +121,9 @@ fn credentials_of(provision: &Provision) -> Vec<String> {
     }
 }
 
-/// The Secrets that people named, with no more of them than is used: all keys in one volume, and a volume for each Secret that is used as a whole, for only
-/// the Secret itself knows its keys. One that is not there yet is in nobody's way.
+/// The Secrets that people named, with no more of them than is used: all keys in one volume, and a volume for each
+/// Secret that is used as a whole, for only the Secret itself knows its keys. One that is not there yet is in nobody's
+/// way.
 fn secrets(uses: &[SecretUse]) -> Vec<(Volume, VolumeMount)> {
     let mut keyed: BTreeMap<&str, Vec<KeyToPath>> = BTreeMap::new();
     for (used, key) in uses.iter().filter_map(|used| Some((used, used.key.as_ref()?))) {
@@ -147,7 +148,8 @@ fn secrets(uses: &[SecretUse]) -> Vec<(Volume, VolumeMount)> {
     keyed.into_iter().chain(whole).collect()
 }
 
-/// Every login as a folder. A Secret that is gone is not in the way of the others: the report says which one is missing.
+/// Every login as a folder. A Secret that is gone is not in the way of the others: the report says which one is
+/// missing.
 fn logins(secrets: &BTreeSet<String>) -> Volume {
     let items = |name: &str| {
         [USERNAME, PASSWORD].map(|key| KeyToPath {
@@ -171,7 +173,8 @@ fn projected(name: &str, sources: Vec<VolumeProjection>) -> Volume {
     Volume { name: name.into(), projected: Some(projected), ..Default::default() }
 }
 
-/// As many of the uses as the provisioner can be told of and can mount: a ConfigMap and a pod have their limits. A change of the others rolls nothing.
+/// As many of the uses as the provisioner can be told of and can mount: a ConfigMap and a pod have their limits. A
+/// change of the others rolls nothing.
 fn bounded(uses: Vec<SecretUse>) -> Vec<SecretUse> {
     let (mut bytes, mut whole) = (0, 0);
     let mut fits = |used: &SecretUse| {
@@ -212,7 +215,8 @@ mod tests {
 
     #[test]
     fn the_most_that_a_resource_can_name_is_mounted_and_told() {
-        // 50 services with 100 variables, 16 sources of variables and 16 of files, each of another Secret, with the longest names.
+        // 50 services with 100 variables, 16 sources of variables and 16 of files, each of another Secret, with the
+        // longest names.
         let keyed = (0..5000).map(|i| used(i, Some(i), 253));
         let uses = bounded(keyed.chain((0..1600).map(|i| used(i, None, 253))).collect());
         let short = bounded((0..1600).map(|i| used(i, None, 10)).collect());

@@ -47,6 +47,8 @@ pub struct State {
     pub memory: Memory,
     /// Passes in a row that could not do all they wanted.
     pub failures: u32,
+    /// Failures in a row to read or delete.
+    pub unavailable: u32,
     /// The status that was written last, and the version of the resource that this made.
     pub published: Option<(u64, Status)>,
 }
@@ -64,7 +66,8 @@ impl Context {
         }
     }
 
-    /// What is remembered of this application, and not of a dead one of its name. What nobody remembers stands in its status.
+    /// What is remembered of this application, and not of a dead one of its name. What nobody remembers stands in its
+    /// status.
     pub fn recall(&self, key: &AppKey, app: &MicroserviceApp) -> State {
         let uid = app.uid().unwrap_or_default();
         if let Some(state) = self.lock().get(key).filter(|state| state.uid == uid) {

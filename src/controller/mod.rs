@@ -5,7 +5,10 @@ mod reconcile;
 mod server;
 mod telemetry;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{Stream, StreamExt};
 use kube::{
@@ -51,22 +54,7 @@ pub async fn run(
     let lead = async {
         prepared(&client, &index).await;
         let _ = ready.send(true);
-        let Some(namespace) = &options.lease_namespace else {
-            return work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone()))
-                .await;
-        };
-        let mut candidate = Candidate::new(client.clone(), namespace, options.identity.clone());
-        candidate.elected().await;
-        tracing::info!(identity = options.identity, "leading");
-        {
-            let working =
-                work(client.clone(), options.namespace.as_deref(), context.clone(), changes, done(stopped.clone()));
-            tokio::select! {
-                () = working => {}
-                () = candidate.deposed() => tracing::error!("no longer leading; the process ends, and begins again as a candidate"),
-            }
-        }
-        candidate.resign().await;
+        lead(&client, &options, context, changes, stopped.clone()).await;
     };
     tokio::select! {
         () = lead => {}
@@ -74,6 +62,28 @@ pub async fn run(
         () = async { done(stopped.clone()).await; tokio::time::sleep(Duration::from_secs(20)).await } => {}
     }
     Ok(())
+}
+
+/// Works, once this process leads if it has to ask for that.
+async fn lead(
+    client: &Client,
+    options: &Options,
+    context: Arc<Context>,
+    changes: Changes,
+    stopped: watch::Receiver<bool>,
+) {
+    let working = work(client.clone(), options.namespace.as_deref(), context, changes, done(stopped));
+    let Some(namespace) = &options.lease_namespace else { return working.await };
+    let mut candidate = Candidate::new(client.clone(), namespace, options.identity.clone());
+    candidate.elected().await;
+    tracing::info!(identity = options.identity, "leading");
+    tokio::select! {
+        () = working => {}
+        () = candidate.deposed() => {
+            tracing::error!("no longer leading; the process ends, and begins again as a candidate");
+        }
+    }
+    candidate.resign().await;
 }
 
 async fn done(mut stopped: watch::Receiver<bool>) {
@@ -89,7 +99,8 @@ async fn prepared(client: &Client, index: &Index) {
             Ok(missing) => tracing::error!(
                 first = missing[0],
                 count = missing.len(),
-                "the installed CustomResourceDefinition is older than this operator and lacks fields; apply the one of this release"
+                "the installed CustomResourceDefinition is older than this operator and lacks fields; apply the one \
+                    of this release"
             ),
             Err(error @ cluster::Error::Api(_)) if !error.is_not_found() => {
                 tracing::warn!(%error, "the CustomResourceDefinition cannot be read, so it is not compared");
@@ -115,23 +126,7 @@ async fn work(
     let kind = ApiResource::erase::<MicroserviceApp>(&());
     let writer = reflector::store::Writer::new(kind.clone());
     let reader = writer.as_reader();
-    let apps = watcher(watches::scoped::<DynamicObject>(&client, namespace, &kind), watcher::Config::default());
-    // What the operator itself writes into the status is no reason for a pass.
-    let (forget, present) = (context.clone(), reader.clone());
-    let apps = apps
-        .default_backoff()
-        .modify(|app| app.metadata.managed_fields = None)
-        .reflect(writer)
-        .inspect(move |event| {
-            match event {
-                Ok(watcher::Event::Delete(app)) => forget.forget(app),
-                // What went while nobody watched.
-                Ok(watcher::Event::InitDone) => forget.forget_all_but(&present.state()),
-                _ => {}
-            }
-        })
-        .applied_objects()
-        .predicate_filter(Wish, PredicateConfig::default());
+    let apps = applications(&client, namespace, &context, writer);
     // Asked to end before it has seen the applications once, the queue would wait for them for ever.
     let seen = reader.clone();
     let stop = async move {
@@ -156,6 +151,33 @@ async fn work(
         .await;
 }
 
+/// Applications that are worth a reconciliation. What goes is forgotten.
+fn applications(
+    client: &Client,
+    namespace: Option<&str>,
+    context: &Arc<Context>,
+    writer: reflector::store::Writer<DynamicObject>,
+) -> impl Stream<Item = Result<DynamicObject, watcher::Error>> + use<> {
+    let kind = ApiResource::erase::<MicroserviceApp>(&());
+    let apps = watcher(watches::scoped::<DynamicObject>(client, namespace, &kind), watcher::Config::default());
+    let (forget, present, index) = (context.clone(), writer.as_reader(), context.index.clone());
+    // What the operator itself writes into the status is no reason for a reconciliation.
+    apps.default_backoff()
+        .inspect(move |news| index.note_applications(news, Instant::now()))
+        .modify(|app| app.metadata.managed_fields = None)
+        .reflect(writer)
+        .inspect(move |event| {
+            match event {
+                Ok(watcher::Event::Delete(app)) => forget.forget(app),
+                // What went while nobody watched.
+                Ok(watcher::Event::InitDone) => forget.forget_all_but(&present.state()),
+                _ => {}
+            }
+        })
+        .applied_objects()
+        .predicate_filter(GenerationPredicate, PredicateConfig::default())
+}
+
 /// Errors of a watch stay with the watch: the queue's own backoff would stop all others.
 fn calm<K, E: std::fmt::Display>(stream: impl Stream<Item = Result<K, E>>) -> impl Stream<Item = Result<K, E>> {
     stream.filter_map(|item| async move {
@@ -163,10 +185,10 @@ fn calm<K, E: std::fmt::Display>(stream: impl Stream<Item = Result<K, E>>) -> im
     })
 }
 
-/// What makes an application worth a pass: another one of its name, another specification, the end.
-struct Wish;
+/// Reconcile on a new uid, generation or deletion only.
+struct GenerationPredicate;
 
-impl Predicate<DynamicObject> for Wish {
+impl Predicate<DynamicObject> for GenerationPredicate {
     fn hash_property(&self, app: &DynamicObject) -> Option<u64> {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();

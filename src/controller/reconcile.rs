@@ -8,7 +8,7 @@ use kube::{ResourceExt, api::DynamicObject, runtime::controller::Action};
 use tokio::task::{JoinError, JoinSet};
 
 use super::context::{Context, State};
-use crate::app::{self, App, Applied, Desired, MicroserviceApp, Reconciliation, Status, report};
+use crate::app::{self, App, Applied, Desired, MicroserviceApp, Reconciliation, Status, applied::Failure, report};
 use crate::cluster::{
     Error as ClusterError,
     apply::{Applier, differences},
@@ -33,7 +33,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(30);
 /// A pass within its own walls: what goes wrong with one application never touches another.
 pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
     let begun = std::time::Instant::now();
-    // A task of its own: it may run on any thread, so that one that computes keeps nobody waiting. It ends with the set.
+    // A task of its own: it may run on any thread, so that one that computes keeps nobody waiting. It ends with the
+    // set.
     let mut task = JoinSet::new();
     let own = (object, context.clone());
     task.spawn(async move { reconcile(&own.0, &own.1).await });
@@ -136,26 +137,36 @@ async fn act(app: &App<'_>, desired: &Desired<'_>, key: &AppKey, state: &mut Sta
         version: version.clone(),
     };
     let mut applied = applier.apply(objects, observed, &mut state.memory).await;
-    let unwanted = prune::unwanted(objects, observed, desired.scope.uid);
-    match prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await {
-        Ok(true) => {}
-        Ok(false) => applied.failed = Some("obsolete objects are pruned once all watches are synced".into()),
-        Err(error) => applied.failed = Some(error.to_string()),
-    }
-    let stateful: Vec<_> = objects
-        .iter()
-        .filter(|o| o.kind.kind == "StatefulSet" && !o.is_held())
-        .filter_map(|o| Some((o.name.as_str(), observed.workload("StatefulSet", &o.name)?)))
-        .collect();
-    if let Err(error) = prune::unstick(&context.client, key, observed, &stateful).await {
-        applied.failed = Some(error.to_string());
-    }
+    let failure = clean(app, desired, key, context).await.err();
+    state.unavailable = if failure.is_some() { state.unavailable.saturating_add(1) } else { 0 };
+    applied.failed = failure.map(|message| Failure { message, times: state.unavailable });
     let made = |id: &Id| objects.iter().any(|o| o.id() == *id && !o.is_held()) && !applied.pending.contains(id);
     applied.restarted = desired.restarts.iter().filter(|restart| made(&restart.id)).cloned().collect();
     state.memory.tidy(objects, &context.index.observe(key));
     applied.inventory = state.memory.entries(version);
     context.telemetry.writes(&applied);
     applied
+}
+
+/// Deletes what is obsolete, and pods that are stuck on an old revision.
+///
+/// # Errors
+/// A sentence for the status.
+async fn clean(app: &App<'_>, desired: &Desired<'_>, key: &AppKey, context: &Context) -> Result<(), String> {
+    let (objects, observed) = (&desired.objects, desired.scope.observed);
+    let unwanted = prune::unwanted(objects, observed, desired.scope.uid);
+    let pruned = prune::prune(&context.client, &context.index, key, app.resource, &unwanted).await;
+    let stateful: Vec<_> = objects
+        .iter()
+        .filter(|o| o.kind.kind == "StatefulSet" && !o.is_held())
+        .filter_map(|o| Some((o.name.as_str(), observed.workload("StatefulSet", &o.name)?)))
+        .collect();
+    let unstuck = prune::unstick(&context.client, key, observed, &stateful).await;
+    match pruned.and_then(|pruned| unstuck.map(|()| pruned)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("obsolete objects are pruned once all watches are synced".into()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// When to look again although nothing happened.
@@ -180,16 +191,17 @@ fn next(
     }
     // The moment at which waiting becomes too long, and the next object that is applied for insurance.
     let waiting = status.conditions.iter().find(|c| c.type_ == "Reconciling").map(|c| c.last_transition_time.0);
-    let deadline = waiting.and_then(|since| {
-        since
-            .checked_add(SignedDuration::from_secs(i64::from(app.spec().progress_deadline_seconds.unwrap_or(600))))
-            .ok()
-    });
+    let patience = SignedDuration::from_secs(app.spec().progress_deadline().into());
+    let deadline = waiting.and_then(|since| since.checked_add(patience).ok());
+    soonest(now, deadline, due).map_or_else(Action::await_change, Action::requeue)
+}
+
+/// How long until the sooner of both. What is due in any case is never a reason to come back within a minute.
+fn soonest(now: Timestamp, deadline: Option<Timestamp>, due: Option<Timestamp>) -> Option<Duration> {
     let until = |at: Timestamp, least: u64| {
         Duration::try_from(at.duration_since(now)).unwrap_or_default().max(Duration::from_secs(least))
     };
-    let soonest = deadline.map(|at| until(at, 1)).into_iter().chain(due.map(|at| until(at, 60))).min();
-    soonest.map_or_else(Action::await_change, Action::requeue)
+    deadline.map(|at| until(at, 1)).into_iter().chain(due.map(|at| until(at, 60))).min()
 }
 
 /// A status that we wrote and that the watch has not brought back yet is still the latest.
@@ -225,7 +237,8 @@ async fn publish(
     Ok(())
 }
 
-/// Writes a status; one that is refused is replaced by the little that says so, for silence would look like the last word.
+/// Writes a status; one that is refused is replaced by the little that says so, for silence would look like the last
+/// word.
 async fn written(
     client: &kube::Client,
     app: &MicroserviceApp,
@@ -248,7 +261,8 @@ fn decoded(object: &DynamicObject) -> Result<MicroserviceApp, Problem> {
     })
 }
 
-/// A resource that this operator cannot read, such as one of a newer definition: nothing of it is touched, and it says why.
+/// A resource that this operator cannot read, such as one of a newer definition: nothing of it is touched, and it says
+/// why.
 async fn unreadable(
     object: &DynamicObject,
     key: &AppKey,
@@ -263,4 +277,21 @@ async fn unreadable(
     let status = report::refusal(&app, &[problem], &context.index.observe(key), &context.settings);
     publish(&app, status, &Applied::default(), key.clone(), state, context).await?;
     Ok(Action::await_change())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_brings_nobody_back_within_a_minute() {
+        let now = Timestamp::UNIX_EPOCH;
+        let at = |seconds| Some(now + SignedDuration::from_secs(seconds));
+        let seconds = |deadline, due| soonest(now, deadline, due).map(|it| it.as_secs());
+        assert_eq!(seconds(None, None), None);
+        assert_eq!(seconds(None, at(-5)), Some(60), "overdue");
+        assert_eq!(seconds(None, at(600)), Some(600));
+        assert_eq!(seconds(at(20), at(-5)), Some(20));
+        assert_eq!(seconds(at(-20), None), Some(1));
+    }
 }

@@ -54,15 +54,30 @@ pub async fn start(
     serve(options.metrics_address, Router::new().route("/metrics", get(metrics))).await
 }
 
-/// `[::]` answers on IPv6 and IPv4; a machine without IPv6 has only the latter.
 async fn serve(address: Option<SocketAddr>, router: Router) -> Result<(), io::Error> {
     let Some(address) = address else { return Ok(()) };
     let listener = match TcpListener::bind(address).await {
-        Err(error) if address.ip().is_unspecified() && address.is_ipv6() => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map_err(|_| error)?
-        }
-        answer => answer?,
+        Err(error) => TcpListener::bind(without_ipv6(address).ok_or(error)?).await?,
+        Ok(listener) => listener,
     };
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
+}
+
+/// `[::]` answers on IPv6 and IPv4; a machine without IPv6 has only the latter.
+fn without_ipv6(address: SocketAddr) -> Option<SocketAddr> {
+    let any = address.is_ipv6() && address.ip().is_unspecified();
+    any.then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_any_address_has_a_way_without_ipv6() {
+        let fallback = |text: &str| without_ipv6(text.parse().ok()?).map(|it| it.to_string());
+        assert_eq!(fallback("[::]:8081").as_deref(), Some("0.0.0.0:8081"));
+        assert_eq!([fallback("[::1]:8081"), fallback("0.0.0.0:8081"), fallback("10.0.0.1:8081")], [const { None }; 3]);
+    }
 }

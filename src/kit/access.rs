@@ -13,7 +13,8 @@ use super::{objects::Objects, part::PartName, scope::Scope};
 /// Where client libraries look for a token.
 pub const TOKEN_FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Ends the name of every account of ours. Nobody else's ends so: whoever writes workloads in our name becomes no account that was there before.
+/// Ends the name of every account of ours. Nobody else's ends so: whoever writes workloads in our name becomes no
+/// account that was there before.
 const ACCOUNT_SUFFIX: &str = ".microapp";
 
 /// Name of a workload's ServiceAccount.

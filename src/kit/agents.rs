@@ -1,5 +1,6 @@
-//! What the operator and its agents say to each other. The types only ever gain optional fields, and unknown fields are ignored, so that an operator and an
-//! agent two releases apart work together; `tests/golden/agents` holds the form of each release.
+//! What the operator and its agents say to each other. The types only ever gain optional fields, and unknown fields are
+//! ignored, so that an operator and an agent two releases apart work together; `tests/golden/agents` holds the form of
+//! each release.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,8 @@ pub const PLAN_FOLDER: &str = "/etc/microapp/plan";
 pub const PLAN_FILE: &str = "plan.json";
 /// Where the provisioner finds logins: each Secret is a folder of its name, with the files `username` and `password`.
 pub const LOGINS_FOLDER: &str = "/etc/microapp/logins";
-/// Where the provisioner finds single keys of Secrets that people named: each Secret is a folder of its name, with a file for each key.
+/// Where the provisioner finds single keys of Secrets that people named: each Secret is a folder of its name, with a
+/// file for each key.
 pub const SECRETS_FOLDER: &str = "/etc/microapp/secrets";
 /// Where it finds the Secrets that are used as a whole, in the same form.
 pub const WHOLE_SECRETS_FOLDER: &str = "/etc/microapp/whole-secrets";
@@ -24,13 +26,14 @@ pub const REPORT_MANAGER: &str = "microapp-provisioner";
 pub const REPORT_LIMIT: usize = 512 * 1024;
 /// Where `agent discover` writes endpoints for Envoy: one file for each cluster, named by [`endpoints_file`].
 pub const ENDPOINTS_FOLDER: &str = "/var/run/microapp/endpoints";
-/// Where `agent discover` writes Envoy's configuration as this node can serve it. No cluster, and so no other file there, is called so.
+/// Where `agent discover` writes Envoy's configuration as this node can serve it. No cluster, and so no other file
+/// there, is called so.
 pub const BOOTSTRAP: &str = "/var/run/microapp/endpoints/envoy_bootstrap.json";
 /// The port on which agents answer the kubelet: `/readyz`, `/livez`, and for `discover` also [`drain_path`].
 pub const AGENT_PORT: i32 = 9903;
 
-/// What the kubelet asks for when a pod of this workload ends. Agents answer to everybody who reaches the pod, so the path says what only those can know
-/// who may read the application: something of its uid.
+/// What the kubelet asks for when a pod of this workload ends. Agents answer to everybody who reaches the pod, so the
+/// path says what only those can know who may read the application: something of its uid.
 pub fn drain_path(uid: &str, workload: &str) -> String {
     format!("/drain/{}", digest::of(&("drain", uid, workload)))
 }
@@ -59,7 +62,8 @@ pub struct DiscoverPlan {
     pub drain_path: String,
     /// How long a drain waits at most until no request is open.
     pub drain_seconds: u64,
-    /// When the pod is still there so long after a drain has begun, nobody meant to end it, and the drain is taken back. 0: never.
+    /// When the pod is still there so long after a drain has begun, nobody meant to end it, and the drain is taken
+    /// back. 0: never.
     pub grace_seconds: u64,
     /// The file beside the plan from which [`BOOTSTRAP`] is made. Empty: none is.
     pub bootstrap: String,
@@ -81,8 +85,8 @@ pub struct DiscoverCluster {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Plan {
-    /// Identifier of the application: the mark of everything that the provisioner makes. Nothing without it is ever changed or removed. It is stable over deletion
-    /// and re-creation of the resource, as the data is.
+    /// Identifier of the application: the mark of everything that the provisioner makes. Nothing without it is ever
+    /// changed or removed. It is stable over deletion and re-creation of the resource, as the data is.
     pub mark: String,
     /// Seconds between two rounds.
     pub interval_seconds: u64,
@@ -92,7 +96,8 @@ pub struct Plan {
     pub secrets: Option<WatchedSecrets>,
 }
 
-/// Secrets of the user whose change rolls the pods that use them. The operator never reads them: it is told a digest that nobody can try passwords against.
+/// Secrets of the user whose change rolls the pods that use them. The operator never reads them: it is told a digest
+/// that nobody can try passwords against.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WatchedSecrets {
@@ -164,17 +169,20 @@ pub struct DatabaseLogin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Report {
-    /// Digest of the plan that this speaks of ([`crate::kit::digest::of_bytes`] of the plan's file). A report on another plan proves nothing.
+    /// Digest of the plan that this speaks of ([`crate::kit::digest::of_bytes`] of the plan's file). A report on
+    /// another plan proves nothing.
     pub plan: String,
     pub proofs: Vec<Proof>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<SecretDigests>,
-    /// Secrets of administrators that are not there. All bindings may still work: it shows when something has to be repaired, or the server restarts.
+    /// Secrets of administrators that are not there. All bindings may still work: it shows when something has to be
+    /// repaired, or the server restarts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
 
-/// What the Secrets that people named contain, told without telling it. Digests of two keys say nothing about each other.
+/// What the Secrets that people named contain, told without telling it. Digests of two keys say nothing about each
+/// other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretDigests {
@@ -199,8 +207,9 @@ pub struct Proof {
     pub proved: bool,
     /// Who the server says it is.
     pub identity: String,
-    /// One word: `LoggedIn`, `LoginRefused`, `ServerUnreachable`, `SecretMissing` (the Secret named here, and no other), `AdministratorMissing` (the Secret by
-    /// which the server is entered to repair it), `SecretUnread` (it may well be there), `AccessMissing`, `AccessTooWide`, `NotManaged`, `WrongVersion`.
+    /// One word: `LoggedIn`, `LoginRefused`, `ServerUnreachable`, `SecretMissing` (the Secret named here, and no
+    /// other), `AdministratorMissing` (the Secret by which the server is entered to repair it), `SecretUnread` (it may
+    /// well be there), `AccessMissing`, `AccessTooWide`, `NotManaged`, `WrongVersion`.
     pub reason: String,
     /// A sentence, without secrets, at most 256 characters. Empty if it is proved.
     pub message: String,

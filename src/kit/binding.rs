@@ -1,4 +1,5 @@
-//! How a service reaches what it uses: the variables and files that it gets. Secrets are only ever referenced; Kubernetes puts them together in the pod.
+//! How a service reaches what it uses: the variables and files that it gets. Secrets are only ever referenced;
+//! Kubernetes puts them together in the pod.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,8 @@ pub struct Binding {
     pub files: Vec<(&'static str, String)>,
     /// The Secret with the user name and password.
     pub secret: Option<String>,
-    /// Addresses in the forms that client libraries want: suffix of the variable and text. They may use `$(<NAME>_…)` of the variables before them.
+    /// Addresses in the forms that client libraries want: suffix of the variable and text. They may use `$(<NAME>_…)`
+    /// of the variables before them.
     pub urls: Vec<(&'static str, String)>,
     /// Authority that signed the server's certificate; None: the connection is plain.
     pub tls: Option<Ca>,
@@ -93,8 +95,8 @@ pub fn from_secret(name: impl Into<String>, secret: &str, key: &str) -> EnvVar {
     }
 }
 
-/// Ours before the user's, so that his may use ours by `$(NAME)`. One of his with the name of one of ours takes its place, so that the addresses that are made
-/// from it are made from his; what he makes it from comes along.
+/// Ours before the user's, so that his may use ours by `$(NAME)`. One of his with the name of one of ours takes its
+/// place, so that the addresses that are made from it are made from his; what he makes it from comes along.
 pub fn merge(ours: Vec<EnvVar>, users: Vec<EnvVar>) -> Vec<EnvVar> {
     let mut merged: Vec<EnvVar> = vec![];
     for our in ours {
@@ -107,7 +109,8 @@ pub fn merge(ours: Vec<EnvVar>, users: Vec<EnvVar>) -> Vec<EnvVar> {
     merged
 }
 
-/// Adds one of the user's variables after those of his that it uses. As everywhere, only a variable that stands before another one can be used by it.
+/// Adds one of the user's variables after those of his that it uses. As everywhere, only a variable that stands before
+/// another one can be used by it.
 fn place(users: &[EnvVar], index: usize, merged: &mut Vec<EnvVar>) {
     let variable = &users[index];
     if merged.iter().any(|there| there.name == variable.name) {

@@ -14,7 +14,8 @@ use super::{
 pub const USERNAME: &str = "username";
 pub const PASSWORD: &str = "password";
 
-/// So many new versions of a lost credential are made within [`WINDOW`]; the next one waits. Who forges reports gets no more out of it than these.
+/// So many new versions of a lost credential are made within [`WINDOW`]; the next one waits. Who forges reports gets no
+/// more out of it than these.
 const RENEWALS: usize = 3;
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 /// The kubelet may show a new Secret this late: a credential that nobody uses yet is not missing before.
@@ -93,8 +94,8 @@ pub fn digits(uid: &str) -> String {
     uid.chars().filter(char::is_ascii_hexdigit).take(8).collect::<String>().to_ascii_lowercase()
 }
 
-/// Digits for new data: those of the application, unless Secrets with that `stem` carried them before. Such Secrets belonged to data that was thrown away, and may
-/// still be on their way out.
+/// Digits for new data: those of the application, unless Secrets with that `stem` carried them before. Such Secrets
+/// belonged to data that was thrown away, and may still be on their way out.
 pub fn fresh_digits(uid: &str, observed: &Observed, stem: &str) -> String {
     let taken =
         |id: &String| observed.secrets.keys().any(|name| name.starts_with(stem) && name.ends_with(&format!("-{id}")));

@@ -1,4 +1,5 @@
-//! Fields that several components share, as the user writes them. Doc comments here are the user's manual: they become the CRD's descriptions.
+//! Fields that several components share, as the user writes them. Doc comments here are the user's manual: they become
+//! the CRD's descriptions.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +80,8 @@ const ABOVE: &str = "`requests` must be less than or equal to `limits`";
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(forms::within_limits("cpu")).message(ABOVE).field_path(".requests['cpu']"))]
 #[x_kube(validation = Rule::new(forms::within_limits("memory")).message(ABOVE).field_path(".requests['memory']"))]
-#[x_kube(validation = Rule::new(forms::within_limits("ephemeral-storage")).message(ABOVE).field_path(".requests['ephemeral-storage']"))]
+#[x_kube(validation = Rule::new(forms::within_limits("ephemeral-storage")).message(ABOVE)
+    .field_path(".requests['ephemeral-storage']"))]
 #[x_kube(validation = Rule::new(DEVICES).message(DEVICES_TEXT))]
 pub struct Resources {
     /// What the scheduler reserves for each pod, such as `cpu: 250m` and `memory: 512Mi`.
@@ -109,7 +111,8 @@ impl From<&Resources> for core::ResourceRequirements {
 pub struct Storage {
     /// Size of the volume. Default: 1Gi. It can grow; a smaller size than the volume has is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))").message("`size` must be a quantity above 0, such as '20Gi'"))]
+    #[x_kube(validation = Rule::new("isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))")
+        .message("`size` must be a quantity above 0, such as '20Gi'"))]
     pub size: Option<IntOrText>,
     /// StorageClass of the volume. Default: the cluster's default class. Another class than the volume has is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,7 +141,8 @@ pub struct Scheduling {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(OBJECT_NAME).message(OBJECT_NAME_TEXT))]
-    #[x_kube(validation = Rule::new("!self.startsWith('system-')").message("must not begin with `system-`: those classes are the cluster's own"))]
+    #[x_kube(validation = Rule::new("!self.startsWith('system-')").message("must not begin with `system-`: those \
+        classes are the cluster's own"))]
     pub priority_class_name: Option<String>,
 }
 

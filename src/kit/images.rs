@@ -20,7 +20,8 @@ pub struct Version {
     pub exact: String,
 }
 
-/// The version to run: what is asked for; else what the data was written by; else the newest tested. A major alone means its tested version.
+/// The version to run: what is asked for; else what the data was written by; else the newest tested. A major alone
+/// means its tested version.
 pub fn version_of(tested: &[(&str, &str)], asked: Option<String>, recorded: Option<String>) -> Version {
     let newest = || tested.first().map(|(major, _)| (*major).to_owned()).unwrap_or_default();
     let wanted = asked.or(recorded.filter(|major| !major.is_empty())).unwrap_or_else(newest);
@@ -36,7 +37,8 @@ pub fn untested(engine: &str, tested: &[(&str, &str)], major: &str) -> Option<St
     (!tested.iter().any(|(tested, _)| *tested == major)).then(text)
 }
 
-/// Puts a mirror before an image's path: `docker.io/library/postgres:18.6` from `corp.example/mirror` is `corp.example/mirror/library/postgres:18.6`.
+/// Puts a mirror before an image's path: `docker.io/library/postgres:18.6` from `corp.example/mirror` is
+/// `corp.example/mirror/library/postgres:18.6`.
 pub fn mirrored(image: &str, mirror: Option<&str>) -> String {
     let Some(mirror) = mirror else { return image.into() };
     let path = match image.split_once('/') {
@@ -52,7 +54,8 @@ pub fn version(image: &str) -> Option<&str> {
     name.split_once(':').map(|(_, tag)| tag.trim_start_matches('v'))
 }
 
-/// Whether the tag of an image says another version than the one that is named, as far as both go: `postgres:17-alpine` is not 18, and may be 17.2.
+/// Whether the tag of an image says another version than the one that is named, as far as both go: `postgres:17-alpine`
+/// is not 18, and may be 17.2.
 pub fn contradicts(image: &str, named: &str) -> bool {
     let numbers = |text: &str| -> Vec<String> {
         let begin = text.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Building blocks: what engines are made of. Of products it knows two things alone: the images that we choose, and what
-//! the operator and its agents tell each other of each server.
+//! Building blocks: what engines are made of. Of products it knows two things alone: the images that we choose, and
+//! what the operator and its agents tell each other of each server.
 
 pub mod access;
 pub mod agents;

@@ -91,7 +91,8 @@ impl Object {
         matches!(self.gate, Gate::Hold(_))
     }
 
-    /// Objects of one step are written side by side, after those of the step before. What opens data comes first among Secrets: without it no other is made.
+    /// Objects of one step are written side by side, after those of the step before. What opens data comes first among
+    /// Secrets: without it no other is made.
     pub fn step(&self) -> (u8, bool) {
         (self.kind.rank, self.secret.as_ref().is_some_and(|secret| secret.opens.is_empty()))
     }

@@ -1,4 +1,5 @@
-//! The kinds of objects that an application is made of. This one table drives the order of applying, the watches, pruning and the operator's ClusterRole.
+//! The kinds of objects that an application is made of. This one table drives the order of applying, the watches,
+//! pruning and the operator's ClusterRole.
 
 /// A kind that we create and keep.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,7 +69,8 @@ impl Owned {
         if self.group.is_empty() { self.version.into() } else { format!("{}/{}", self.group, self.version) }
     }
 
-    /// What the operator may do with it. Secrets can only be created: the answers of all other verbs, a dry-run delete among them, tell what is inside.
+    /// What the operator may do with it. Secrets can only be created: the answers of all other verbs, a dry-run delete
+    /// among them, tell what is inside.
     pub fn verbs(&self) -> &'static [&'static str] {
         match (self.watched, self.prune) {
             (Watched::Never, _) => &["create"],

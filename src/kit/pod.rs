@@ -1,4 +1,5 @@
-//! What every pod of ours has in common: the `restricted` pod security standard and more, probes, and the time that a shutdown takes.
+//! What every pod of ours has in common: the `restricted` pod security standard and more, probes, and the time that a
+//! shutdown takes.
 
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EmptyDirVolumeSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
@@ -100,7 +101,8 @@ pub fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
     }
 }
 
-/// Soft spread of a part's pods over nodes and zones: what a scheduler can do it does, and a cluster of one node still runs everything.
+/// Soft spread of a part's pods over nodes and zones: what a scheduler can do it does, and a cluster of one node still
+/// runs everything.
 pub fn spread(selector: &std::collections::BTreeMap<String, String>) -> Vec<TopologySpreadConstraint> {
     let over = |key: &str| TopologySpreadConstraint {
         max_skew: 1,
@@ -112,7 +114,8 @@ pub fn spread(selector: &std::collections::BTreeMap<String, String>) -> Vec<Topo
     vec![over("kubernetes.io/hostname"), over("topology.kubernetes.io/zone")]
 }
 
-/// How a pod ends: all `preStop` hooks begin at once, then the containers are told to stop, and native sidecars only after those have gone.
+/// How a pod ends: all `preStop` hooks begin at once, then the containers are told to stop, and native sidecars only
+/// after those have gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shutdown {
     /// Seconds that the application goes on serving while the news of its end spreads.

@@ -17,11 +17,13 @@ pub const APP: &str = "microapp.dev/app";
 pub const PART: &str = "microapp.dev/part";
 /// Marks the ConfigMap of a report, the one whose content is watched.
 pub const REPORT: &str = "microapp.dev/report";
-/// Labels of claims: what wrote the data, and the digits in the names of the Secrets that open it. The anchor has the major as an annotation.
+/// Labels of claims: what wrote the data, and the digits in the names of the Secrets that open it. The anchor has the
+/// major as an annotation.
 pub const ENGINE: &str = "microapp.dev/engine";
 pub const MAJOR: &str = "microapp.dev/major";
 pub const DATA_ID: &str = "microapp.dev/data";
-/// Annotation of anchors: the claims that held data. One of them that is gone is lost, and nothing empty takes its place.
+/// Annotation of anchors: the claims that held data. One of them that is gone is lost, and nothing empty takes its
+/// place.
 pub const VOLUMES: &str = "microapp.dev/volumes";
 /// Annotation of anchors: the servers have formed their cluster, which they do once.
 pub const BOOTSTRAPPED: &str = "microapp.dev/bootstrapped";
@@ -102,7 +104,8 @@ impl<'a> Scope<'a> {
         ObjectMeta { owner_references: Some(vec![owner]), ..self.bare(name, part) }
     }
 
-    /// Metadata of an object that goes with its anchor: what may outlive the application carries none of the labels that other tools prune by.
+    /// Metadata of an object that goes with its anchor: what may outlive the application carries none of the labels
+    /// that other tools prune by.
     pub fn anchored(&self, name: String, part: &PartName, anchor: &AnchorRef) -> ObjectMeta {
         let owner = OwnerReference {
             api_version: "apps/v1".into(),
@@ -115,8 +118,9 @@ impl<'a> Scope<'a> {
         ObjectMeta { owner_references: Some(vec![owner]), annotations: Some(annotations), ..self.bare(name, part) }
     }
 
-    /// Metadata of an anchor: owned by the application only when its data is to go with it. It carries no label of its part: a StatefulSet adopts every
-    /// ControllerRevision that its selector matches, and would take the data along when it goes.
+    /// Metadata of an anchor: owned by the application only when its data is to go with it. It carries no label of its
+    /// part: a StatefulSet adopts every ControllerRevision that its selector matches, and would take the data along
+    /// when it goes.
     pub fn anchor(&self, name: String, part: &PartName) -> ObjectMeta {
         let annotations = BTreeMap::from([(ARGO_KEEP.0.to_owned(), ARGO_KEEP.1.to_owned())]);
         let mut meta = self.meta(name, part);

@@ -44,7 +44,8 @@ pub struct Store<'a> {
 pub fn purge(namespace: &str, anchor: &str) -> String {
     let kubectl = format!("kubectl -n {namespace}");
     format!(
-        "{kubectl} annotate controllerrevision {anchor} microapp.dev/purge={anchor} && {kubectl} delete controllerrevision {anchor}"
+        "{kubectl} annotate controllerrevision {anchor} microapp.dev/purge={anchor} && {kubectl} delete \
+            controllerrevision {anchor}"
     )
 }
 

@@ -82,12 +82,14 @@ impl Place<'_> {
 
     fn leaving(&self) -> String {
         format!(
-            "somebody deleted the volume claim {}; its data goes when the pod that uses it ends. Copy it while the pod runs; nothing empty takes its place",
+            "somebody deleted the volume claim {}; its data goes when the pod that uses it ends. Copy it while the \
+                pod runs; nothing empty takes its place",
             self.claim
         )
     }
 
-    /// An anchor or claim that is being deleted, or that belongs to what is gone: the garbage collector is about to take it.
+    /// An anchor or claim that is being deleted, or that belongs to what is gone: the garbage collector is about to
+    /// take it.
     fn going(&self, claim: Option<&Claim>, anchor: Option<&Anchor>, uid: Option<&str>) -> Option<(Reason, String)> {
         let of_another = anchor.and_then(|anchor| anchor.app.as_deref()).is_some_and(|uid| uid != self.store.scope.uid);
         let orphaned = claim.and_then(|claim| claim.anchor.as_deref()).is_some_and(|owner| Some(owner) != uid);
@@ -95,7 +97,8 @@ impl Place<'_> {
         let going = leaving || of_another || orphaned;
         let message = if of_another {
             format!(
-                "the data under {} goes with an application of this name that was deleted; new data is begun once it is gone",
+                "the data under {} goes with an application of this name that was deleted; new data is begun once it \
+                    is gone",
                 self.anchor
             )
         } else {
@@ -137,7 +140,8 @@ impl Place<'_> {
         let held = anchor.is_some_and(|anchor| anchor.volumes.iter().any(|name| name == self.claim));
         let gone = claim.is_none_or(|claim| claim.lost);
         let message = format!(
-            "volume {} held data and is gone; nothing is started on an empty one. Put it back from a backup, or start again without the data: {}",
+            "volume {} held data and is gone; nothing is started on an empty one. Put it back from a backup, or \
+                start again without the data: {}",
             self.claim,
             purge(self.store.scope.namespace, &self.anchor)
         );
@@ -152,7 +156,8 @@ impl Place<'_> {
         let differs = wanted != claim.class.as_ref() && (wanted.is_some() || claim.class_is_ours);
         let class = claim.class.as_deref().unwrap_or_default();
         let message = format!(
-            "volume claim {} still waits for class '{class}' and holds nothing; to let it be created again with the class that is asked for now: \
+            "volume claim {} still waits for class '{class}' and holds nothing; to let it be created again with the \
+                class that is asked for now: \
              kubectl -n {} delete persistentvolumeclaim {}",
             self.claim, self.store.scope.namespace, self.claim
         );

@@ -23,8 +23,9 @@ fn config_volume(files: &Files) -> String {
 }
 
 impl Workload {
-    /// The pod template, and the images that we chose for it. They stay as the workload remembers them until something else changes: an upgrade of the operator
-    /// restarts nothing. What runs is not asked, for somebody may have changed it.
+    /// The pod template, and the images that we chose for it. They stay as the workload remembers them until something
+    /// else changes: an upgrade of the operator restarts nothing. What runs is not asked, for somebody may have changed
+    /// it.
     pub(super) fn template(&self, scope: &Scope<'_>, live: Option<&observed::Workload>) -> (PodTemplateSpec, Chosen) {
         let mut template = self.fresh_template(scope);
         let digest = digest::of(&(self.without_chosen_images(scope, template.clone()), scope.mirror));
@@ -39,7 +40,8 @@ impl Workload {
         (template, chosen)
     }
 
-    /// Whether a container's image is ours to choose: our own program beside the main container, and that one unless the user named its image.
+    /// Whether a container's image is ours to choose: our own program beside the main container, and that one unless
+    /// the user named its image.
     fn is_chosen(&self, scope: &Scope<'_>, container: &Container) -> bool {
         match container.name == self.container {
             true => self.image.is_none(),

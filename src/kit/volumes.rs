@@ -20,7 +20,8 @@ pub fn size(storage: Option<&Storage>) -> Quantity {
     storage.and_then(|s| s.size.as_ref()).map_or_else(|| Quantity(DEFAULT_SIZE.into()), Quantity::from)
 }
 
-/// A value that no label can have. In a claim template it passes, and the API server refuses every claim that is made of it with these words.
+/// A value that no label can have. In a claim template it passes, and the API server refuses every claim that is made
+/// of it with these words.
 const NEVER: &str = "claims are made by the operator alone";
 
 /// A claim template, as every StatefulSet of ours has it for ever. The claims are there before it is needed, and where

@@ -18,10 +18,12 @@ pub const CONFIG: &str = "microapp.dev/config";
 /// On pod templates: the dependencies that the pods were started with, so that only a new one is waited for.
 pub const DEPENDENCIES: &str = "microapp.dev/dependencies";
 
-/// On pod templates: changes when a Secret that the pods use has changed, so that it rolls them. On Deployments: what was seen of those Secrets last.
+/// On pod templates: changes when a Secret that the pods use has changed, so that it rolls them. On Deployments: what
+/// was seen of those Secrets last.
 pub const SECRETS: &str = "microapp.dev/secrets";
 
-/// On Deployments and StatefulSets: the images that we chose, by container, as they were when the template last changed. Drift of the template does not reach it.
+/// On Deployments and StatefulSets: the images that we chose, by container, as they were when the template last
+/// changed. Drift of the template does not reach it.
 pub const IMAGES: &str = "microapp.dev/images";
 
 /// One server or service, as an engine describes it.

@@ -133,8 +133,7 @@ fn node(status: &Status, part: &PartName, rank: Rank, planned: &str) -> Node {
 fn wires(app: &MicroserviceApp, status: &Status, nodes: &[Node]) -> Vec<Wire> {
     let place = |part: &str| nodes.iter().position(|node| node.part == part);
     let mut wires: Vec<Wire> = vec![];
-    let gateway = nodes.iter().position(|node| node.rank == Rank::Entry);
-    let entry = place(USERS).zip(gateway);
+    let entry = place(USERS).zip(nodes.iter().position(|node| node.rank == Rank::Entry));
     wires.extend(entry.map(|(from, to)| Wire { from, to, proof: Proof::Plain, said: String::new() }));
     for dependency in unobserved(app).1.dependencies {
         let (user, target) = (dependency.user.to_string(), dependency.target.to_string());
@@ -181,7 +180,8 @@ impl Graph {
         self.nodes.iter().enumerate().map(column).collect()
     }
 
-    /// How many services stand before each service on the longest chain of calls. A call that closes a circle does not count.
+    /// How many services stand before each service on the longest chain of calls. A call that closes a circle does not
+    /// count.
     fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.nodes.len()];
         let mut seen = vec![false; self.nodes.len()];

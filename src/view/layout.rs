@@ -1,6 +1,6 @@
-//! Where boxes and wires go: boxes in columns, ordered so that few wires cross, and a lane of its own for each wire in every column that it
-//! passes, so that no wire runs through a box. The steps are those of Sugiyama, Tagawa and Toda, "Methods for visual understanding of
-//! hierarchical system structures" (1981).
+//! Where boxes and wires go: boxes in columns, ordered so that few wires cross, and a lane of its own for each wire in
+//! every column that it passes, so that no wire runs through a box. The steps are those of Sugiyama, Tagawa and Toda,
+//! "Methods for visual understanding of hierarchical system structures" (1981).
 
 /// Free room above and below a box, and between two lanes.
 const ROOM: f64 = 22.0;
@@ -15,7 +15,8 @@ pub type Point = (f64, f64);
 pub struct Layout {
     /// Left, top, width and height of each box.
     pub boxes: Vec<(f64, f64, f64, f64)>,
-    /// The corners of each wire, from its first to its second end: it is a curve between columns, and level inside them.
+    /// The corners of each wire, from its first to its second end: it is a curve between columns, and level inside
+    /// them.
     pub wires: Vec<Vec<Point>>,
     pub width: f64,
     pub height: f64,
@@ -168,19 +169,7 @@ impl Plan {
             (lefts[column], self.slots[index].y - height / 2.0 - top, widths[column], height)
         };
         let draw = |(wire, chain): (usize, &Vec<usize>)| {
-            let mut points = vec![];
-            for (place, slot) in chain.iter().enumerate() {
-                let (left, right) = (
-                    lefts[self.slots[*slot].column],
-                    lefts[self.slots[*slot].column] + widths[self.slots[*slot].column],
-                );
-                if place > 0 {
-                    points.push((left, self.port(*slot, wire, chain[place - 1], true) - top));
-                }
-                if place + 1 < chain.len() {
-                    points.push((right, self.port(*slot, wire, chain[place + 1], false) - top));
-                }
-            }
+            let mut points = self.points(wire, chain, (&lefts, &widths), top);
             if chain.first() != Some(&wires[wire].0) {
                 points.reverse();
             }
@@ -195,7 +184,24 @@ impl Plan {
         }
     }
 
-    /// Where a wire leaves a box: the wires of a side stand in the order of their other ends, so that they do not cross at once.
+    /// Where a wire meets the sides of the columns that it passes.
+    fn points(&self, wire: usize, chain: &[usize], (lefts, widths): (&[f64], &[f64]), top: f64) -> Vec<(f64, f64)> {
+        let mut points = vec![];
+        for (place, slot) in chain.iter().enumerate() {
+            let column = self.slots[*slot].column;
+            if place > 0 {
+                points.push((lefts[column], self.port(*slot, wire, chain[place - 1], true) - top));
+            }
+            if place + 1 < chain.len() {
+                let right = lefts[column] + widths[column];
+                points.push((right, self.port(*slot, wire, chain[place + 1], false) - top));
+            }
+        }
+        points
+    }
+
+    /// Where a wire leaves a box: the wires of a side stand in the order of their other ends, so that they do not cross
+    /// at once.
     fn port(&self, slot: usize, wire: usize, next: usize, left: bool) -> f64 {
         let here = &self.slots[slot];
         if here.lane {
@@ -219,8 +225,8 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// The places nearest to the wanted ones, in the sense of least squares, that keep order and distances: neighbours whose wanted places
-/// collide form a block, and a block stands at its mean (pool adjacent violators).
+/// The places nearest to the wanted ones, in the sense of least squares, that keep order and distances: neighbours
+/// whose wanted places collide form a block, and a block stands at its mean (pool adjacent violators).
 fn spread(wanted: &[f64], distances: &[f64]) -> Vec<f64> {
     let offsets: Vec<f64> = distances
         .iter()

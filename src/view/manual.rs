@@ -1,4 +1,5 @@
-//! The schema of the resource as pages of a manual: one table for each object, in the order in which a reader meets them.
+//! The schema of the resource as pages of a manual: one table for each object, in the order in which a reader meets
+//! them.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! The graph in Mermaid's words, for Markdown: <https://mermaid.js.org/syntax/flowchart.html>. And in Graphviz' words, for everything else:
-//! <https://graphviz.org/doc/info/lang.html>.
+//! The graph in Mermaid's words, for Markdown: <https://mermaid.js.org/syntax/flowchart.html>. And in Graphviz' words,
+//! for everything else: <https://graphviz.org/doc/info/lang.html>.
 
 use super::{
     State,

@@ -3,6 +3,7 @@
 pub mod graph;
 mod layout;
 pub mod manual;
+mod measure;
 pub mod mermaid;
 pub mod news;
 mod outline;

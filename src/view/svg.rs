@@ -4,6 +4,7 @@ use super::{
     State, Style,
     graph::{Graph, Node, Proof, Rank, Wire},
     layout::{Layout, Point, lay},
+    measure::{fitted, measure},
     xml::{Element, short},
 };
 
@@ -26,19 +27,7 @@ const SMALL: f64 = 11.5;
 const ASIDE: f64 = 62.0;
 
 /// Colours stand in classes and not in variables: not every viewer knows those.
-const STYLE: &str = "
-svg{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif}
-.ground{fill:#fff}.box{fill:#f7f8fa;stroke:#cdd3db}.text{fill:#1c2430}.soft{fill:#5b6675}
-.wire{fill:none;stroke:#8a94a3;stroke-width:1.5}.tip{fill:#8a94a3}
-.verified{stroke:#1a7f37}.verified-tip{fill:#1a7f37}.unverified{stroke-dasharray:5 4}.failed{stroke:#c62828;stroke-width:2}.failed-tip{fill:#c62828}
-.good{fill:#1a7f37}.busy{fill:#9a6700}.bad{fill:#c62828}.plan{fill:#8c959f}
-.good-line{stroke:#1a7f37}.busy-line{stroke:#9a6700}.plan-line{stroke:#8c959f}.cut{fill:#f7f8fa}
-@media (prefers-color-scheme:dark){
-.ground{fill:#0e1217}.box{fill:#171d25;stroke:#36404d}.text{fill:#e6eaf0}.soft{fill:#9aa6b5}
-.wire{stroke:#5f6b7a}.tip{fill:#5f6b7a}.verified{stroke:#4cc764}.verified-tip{fill:#4cc764}.failed{stroke:#ff7b72}.failed-tip{fill:#ff7b72}
-.good{fill:#4cc764}.busy{fill:#e3b341}.bad{fill:#ff7b72}.plan{fill:#8b949e}
-.good-line{stroke:#4cc764}.busy-line{stroke:#e3b341}.plan-line{stroke:#8b949e}.cut{fill:#171d25}}
-";
+const STYLE: &str = include_str!("svg.css");
 
 /// The picture as a file of its own.
 pub fn svg(graph: &Graph) -> String {
@@ -288,31 +277,4 @@ fn rect(class: &str, (x, y, width, height): (f64, f64, f64, f64), radius: f64) -
 
 fn text(class: &str, x: f64, y: f64, size: f64, text: &str) -> Element {
     Element::new("text").with("class", class).at(&[("x", x), ("y", y), ("font-size", size)]).text(text)
-}
-
-/// About how wide a text is. Nobody here knows the reader's font, so it is rather too wide than too narrow.
-fn measure(text: &str, size: f64) -> f64 {
-    let width = |letter: char| match letter {
-        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 0.34,
-        'f' | 't' | 'r' | '/' | '-' | '(' | ')' => 0.42,
-        'm' | 'w' | 'M' | 'W' | '@' => 0.95,
-        'A'..='Z' => 0.72,
-        _ => 0.62,
-    };
-    text.chars().map(width).sum::<f64>() * size
-}
-
-/// The text, cut to what fits.
-fn fitted(text: &str, size: f64, room: f64) -> String {
-    if measure(text, size) <= room {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for letter in text.chars() {
-        if measure(&kept, size) + measure("m…", size) > room {
-            break;
-        }
-        kept.push(letter);
-    }
-    kept.trim_end().to_owned() + "…"
 }

@@ -162,7 +162,8 @@ fn next(frame: &Frame<'_>, status: &Status, verdict: &Verdict) -> String {
         Some(part) => {
             let label = part::label(&part.name);
             format!(
-                "kubectl -n {namespace} logs -l microapp.dev/app={app},microapp.dev/part={label} --all-containers --prefix --tail 20"
+                "kubectl -n {namespace} logs -l microapp.dev/app={app},microapp.dev/part={label} --all-containers \
+                    --prefix --tail 20"
             )
         }
         None if verdict.state == State::Planned => "kubectl -n microapp-system get pods".into(),

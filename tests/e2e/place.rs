@@ -31,7 +31,8 @@ pub async fn space(stem: &str) -> Option<Space> {
 pub fn shop(change: impl Fn(&mut Value)) -> Value {
     let mut shop: Value = serde_yaml::from_str(SHOP).expect("the sample is YAML");
     change(&mut shop["spec"]);
-    json!({ "apiVersion": shop["apiVersion"], "kind": shop["kind"], "metadata": shop["metadata"], "spec": shop["spec"] })
+    json!({ "apiVersion": shop["apiVersion"], "kind": shop["kind"], "metadata": shop["metadata"], "spec": shop[
+        "spec"] })
 }
 
 /// The spec of a service in the sample.
@@ -122,7 +123,9 @@ pub fn sql(space: &Space, statement: &str) -> String {
         "--",
         "bash",
         "-c",
-        r#"PGPASSWORD=$POSTGRES_PASSWORD psql --username=postgres --host=127.0.0.1 --no-psqlrc --tuples-only --no-align --set=ON_ERROR_STOP=1 --dbname="$0" --command="$1""#,
+        r#"PGPASSWORD=$POSTGRES_PASSWORD psql \
+            --username=postgres --host=127.0.0.1 --no-psqlrc --tuples-only --no-align \
+            --set=ON_ERROR_STOP=1 --dbname="$0" --command="$1""#,
         "orders",
         statement,
     ];

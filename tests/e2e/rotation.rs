@@ -47,6 +47,7 @@ async fn a_rotated_secret_reaches_the_pods_that_use_it() {
 }
 
 async fn put(space: &Space, key: &str) {
-    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "stripe" }, "stringData": { "apiKey": key } });
+    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "stripe" }, "stringData": {
+        "apiKey": key } });
     space.api::<Secret>().patch("stripe", &PatchParams::apply("user").force(), &Patch::Apply(secret)).await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! What users of an application see: rows through the gateway, exactly the ready instances, and no failed request whatever rolls.
+//! What users of an application see: rows through the gateway, exactly the ready instances, and no failed request
+//! whatever rolls.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -30,7 +31,8 @@ async fn a_shop_serves_scales_rolls_and_mends() {
 /// `restricted` is enforced, and has nothing to say.
 async fn nothing_is_warned_of(space: &Space) {
     let labels = json!({ "app": "careless" });
-    let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": [{ "name": "careless", "image": "example.com/careless:1" }] } });
+    let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": [{ "name": "careless",
+        "image": "example.com/careless:1" }] } });
     let careless = json!({ "selector": { "matchLabels": labels }, "template": pod });
     assert_eq!(warned(space, "Deployment", &careless).await.len(), 1, "a careless pod is warned of");
     let warnings = warnings(space).await;

@@ -20,7 +20,8 @@ impl Drop for Agent {
     }
 }
 
-/// The agent as its pod runs it, but that it follows no EndpointSlices; it writes the configuration that Envoy starts with.
+/// The agent as its pod runs it, but that it follows no EndpointSlices; it writes the configuration that Envoy starts
+/// with.
 fn start(upstream: u16, grace_seconds: u64) -> Option<(Agent, Envoy, u16, String)> {
     let (program, place, port) = (program()?, Place::new(), free_port());
     let (config, mut plan) = rendered(&one(json!([{ "path": "/" }])));

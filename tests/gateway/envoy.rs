@@ -1,4 +1,5 @@
-//! A real Envoy on this machine, with the configuration that the operator renders; only addresses, ports and paths of files are of this machine.
+//! A real Envoy on this machine, with the configuration that the operator renders; only addresses, ports and paths of
+//! files are of this machine.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -1,4 +1,5 @@
-//! What a route promises, kept by a real Envoy: each test sends requests through the configuration that the operator renders.
+//! What a route promises, kept by a real Envoy: each test sends requests through the configuration that the operator
+//! renders.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod drain;
@@ -224,7 +225,8 @@ fn safe_methods_survive_a_connection_that_ends_and_others_are_not_repeated() {
 #[test]
 fn idle_connections_to_services_end_before_theirs_do() {
     let clusters = rendered(&one(json!([{ "path": "/" }]))).0["static_resources"]["clusters"].clone();
-    let options = "/0/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/common_http_protocol_options/idle_timeout";
+    let options = "/0/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/\
+        common_http_protocol_options/idle_timeout";
     assert_eq!(clusters.pointer(options), Some(&json!("4s")), "Node ends them after 5 seconds");
 }
 
@@ -233,7 +235,8 @@ fn the_deadline_of_a_route_is_the_only_one() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
     let never = |path: &str| json!({ "path": path, "timeoutSeconds": 0 });
-    let routes = json!([never("/silent"), never("/socket"), never("/slow"), { "path": "/", "timeoutSeconds": 1 }, { "path": "/short", "rewrite": "/slow", "timeoutSeconds": 1 }]);
+    let routes = json!([never("/silent"), never("/socket"), never("/slow"), { "path": "/", "timeoutSeconds": 1 }, {
+        "path": "/short", "rewrite": "/slow", "timeoutSeconds": 1 }]);
     let envoy = Envoy::start(program, &one(routes), upstream.port, |config| {
         config.pointer_mut(MANAGER).unwrap()["stream_idle_timeout"] = json!("1s");
     });
@@ -368,7 +371,8 @@ fn largest(hosts: impl Fn(usize) -> Vec<usize>) -> Value {
         let route = |r: usize| {
             let index = s * 16 + r;
             let own: Vec<&String> = hosts(index).into_iter().map(|h| &names[h]).collect();
-            json!({ "path": format!("/{index:.>199}"), "rewrite": format!("/{index:.>198}/"), "timeoutSeconds": 86400, "hosts": own })
+            json!({ "path": format!("/{index:.>199}"), "rewrite": format!("/{index:.>198}/"),
+                "timeoutSeconds": 86400, "hosts": own })
         };
         (0..16).map(route).collect::<Value>()
     };

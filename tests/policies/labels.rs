@@ -1,4 +1,5 @@
-//! Our labels and anchors belong to the operator, and yet everything that Kubernetes and people do with an application's objects goes on.
+//! Our labels and anchors belong to the operator, and yet everything that Kubernetes and people do with an
+//! application's objects goes on.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,8 @@ pub async fn deployed(cluster: &Cluster, namespace: &str) -> Client {
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": name },
             "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
-            "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": format!("{name}-{namespace}") }],
+            "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User",
+                "name": format!("{name}-{namespace}") }],
         });
         let made = create(&admin, namespace, &binding).await;
         assert!(made.ok(), "{made:?}");
@@ -60,7 +62,8 @@ async fn labels_are_the_operators() {
     let words = "the operator's own";
     let labels = json!({ "microapp.dev/app": "shop", "microapp.dev/part": "database" });
     let pod = json!({ "containers": [{ "name": "c", "image": "example.test/c:1" }] });
-    let template = json!({ "replicas": 1, "selector": { "matchLabels": labels }, "template": { "metadata": { "labels": labels }, "spec": pod } });
+    let template = json!({ "replicas": 1, "selector": { "matchLabels": labels }, "template": { "metadata": {
+        "labels": labels }, "spec": pod } });
     for (policy, object) in [
         (
             "labels",
@@ -73,7 +76,9 @@ async fn labels_are_the_operators() {
         ),
         (
             "labels",
-            json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "mine", "labels": { "microapp.dev/engine": "PostgreSQL" } }, "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } }),
+            json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "mine", "labels": {
+                "microapp.dev/engine": "PostgreSQL" } }, "spec": { "accessModes": ["ReadWriteOnce"], "resources": {
+                "requests": { "storage": "1Gi" } } } }),
         ),
         (
             "template-labels",
@@ -135,7 +140,8 @@ async fn people_and_controllers_go_on() {
         (deployment.into(), json!({ "spec": { "template": { "spec": { "terminationGracePeriodSeconds": 60 } } } })),
         (
             deployment.into(),
-            json!({ "spec": { "template": { "metadata": { "annotations": { "kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z" } } } } }),
+            json!({ "spec": { "template": { "metadata": { "annotations": {
+                "kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z" } } } } }),
         ),
         ("/api/v1/namespaces/drift/configmaps/shop-gateway".into(), json!({ "data": { "envoy.json": "{}" } })),
         ("/api/v1/namespaces/drift/services/shop-gateway".into(), json!({ "metadata": { "labels": { "team": "a" } } })),
@@ -163,7 +169,8 @@ async fn an_anchor_goes_only_on_purpose() {
         let answer = ask(client, "DELETE", &anchor, &Value::Null).await;
         assert!(answer.refused_by("anchors", "microapp.dev/purge=shop-database-data"), "{answer:?}");
     }
-    let owner = json!({ "metadata": { "ownerReferences": [{ "apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e03" }] } });
+    let owner = json!({ "metadata": { "ownerReferences": [{ "apiVersion": "v1", "kind": "ConfigMap", "name": "gone",
+        "uid": "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e03" }] } });
     let answer = ask(&boss, "PATCH", &anchor, &owner).await;
     assert!(answer.refused_by("anchors", "who owns this"), "{answer:?}");
     let stripped =

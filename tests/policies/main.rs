@@ -1,4 +1,5 @@
-//! The fences of the chart on a real API server: what the operator's own token can do, what the policies refuse, and who may ask for an application.
+//! The fences of the chart on a real API server: what the operator's own token can do, what the policies refuse, and
+//! who may ask for an application.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../support/mod.rs"]

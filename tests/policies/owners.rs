@@ -1,4 +1,5 @@
-//! Clusters that let nobody change the owner of what he may not delete: the chart has a right for them, and a policy that keeps it from being used.
+//! Clusters that let nobody change the owner of what he may not delete: the chart has a right for them, and a policy
+//! that keeps it from being used.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,8 @@ use super::*;
 fn chart() -> Option<String> {
     let tools = Command::new(format!("{ROOT}/tests/tools/build")).output().unwrap();
     let helm = format!("{}/helm", String::from_utf8_lossy(&tools.stdout).trim());
-    let args = "template microapp charts/microapp --namespace microapp-system --kube-version 1.33.0 --set rbac.ownerReferences=true --show-only templates/owners.yaml";
+    let args = "template microapp charts/microapp --namespace microapp-system --kube-version 1.33.0 --set \
+        rbac.ownerReferences=true --show-only templates/owners.yaml";
     let output =
         tools.status.success().then(|| Command::new(helm).current_dir(ROOT).args(args.split(' ')).output().unwrap())?;
     Some(String::from_utf8(output.stdout).unwrap())
@@ -26,7 +28,8 @@ async fn the_right_to_delete_data_is_never_used() {
     assert!(made.ok(), "{made:?}");
     let mut owned = retained.clone();
     owned["metadata"]["ownerReferences"] = json!([{
-        "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "name": "shop", "uid": app, "controller": true, "blockOwnerDeletion": true
+        "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "name": "shop", "uid": app,
+            "controller": true, "blockOwnerDeletion": true
     }]);
     let file = std::env::temp_dir().join(format!("microapp-owners-{}.yaml", std::process::id()));
     std::fs::write(&file, chart).unwrap();

@@ -20,7 +20,8 @@ async fn a_report_is_its_provisioners() {
         "default",
     ] {
         let role = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": format!("{name}-edit") },
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {
+                "name": format!("{name}-edit") },
             "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit" },
             "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": "reports" }],
         });

@@ -33,12 +33,17 @@ async fn grant(admin: &Client, namespace: &str) {
         let rules: Vec<Value> = person
             .rules
             .iter()
-            .map(|(group, resource, verb)| json!({ "apiGroups": [group], "resources": [resource], "verbs": verb.split(',').collect::<Vec<_>>() }))
+            .map(|(group, resource, verb)| {
+                json!({ "apiGroups": [group], "resources": [resource],
+                "verbs": verb.split(',').collect::<Vec<_>>() })
+            })
             .collect();
-        let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": own }, "rules": rules });
+        let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {
+            "name": own }, "rules": rules });
         let binding = |kind: &str, role: &str| {
             json!({
-                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": format!("{}-{role}", person.name) },
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {
+                    "name": format!("{}-{role}", person.name) },
                 "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role },
                 "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": person.name }],
             })
@@ -157,8 +162,10 @@ async fn the_clusters_roles_learn_of_applications() {
     ];
     // The controller that adds to the cluster's roles takes a moment.
     for (name, group, resource, subresource, verb, expected) in table {
-        let attributes = json!({ "namespace": "roles", "group": group, "resource": resource, "subresource": subresource, "verb": verb });
-        let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": { "user": name, "resourceAttributes": attributes } });
+        let attributes = json!({ "namespace": "roles", "group": group, "resource": resource,
+            "subresource": subresource, "verb": verb });
+        let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
+            "user": name, "resourceAttributes": attributes } });
         let mut allowed = !expected;
         for _ in 0..50 {
             let answer = ask(&admin, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", &review).await;

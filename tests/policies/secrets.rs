@@ -44,7 +44,10 @@ async fn nothing_but_create_is_allowed() {
     let Some(cluster) = installed() else { return };
     let admin = namespace(cluster, "victims").await;
     let operator = operator(cluster).await;
-    let secret = |name: &str| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name, "labels": { "microapp.dev/app": "shop" } }, "type": "Opaque", "immutable": true, "stringData": { "password": "hunter2" } });
+    let secret = |name: &str| {
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name, "labels": {
+        "microapp.dev/app": "shop" } }, "type": "Opaque", "immutable": true, "stringData": { "password": "hunter2" } })
+    };
     let made = create(&admin, "victims", &secret("victim")).await;
     assert!(made.ok(), "{made:?}");
     for (method, path, content, body) in requests() {

@@ -9,7 +9,8 @@ use super::*;
 fn foreign() -> Vec<Value> {
     let labels = json!({ "app": "theirs" });
     let pod = json!({ "containers": [{ "name": "c", "image": "example.test/c:1" }] });
-    let workload = json!({ "replicas": 0, "serviceName": "theirs", "selector": { "matchLabels": labels }, "template": { "metadata": { "labels": labels }, "spec": pod } });
+    let workload = json!({ "replicas": 0, "serviceName": "theirs", "selector": { "matchLabels": labels },
+        "template": { "metadata": { "labels": labels }, "spec": pod } });
     let mut deployment = workload.clone();
     deployment.as_object_mut().unwrap().remove("serviceName");
     let rule = json!([{ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] }]);
@@ -37,7 +38,8 @@ fn foreign() -> Vec<Value> {
     .into()
 }
 
-/// Whether the answer is that of a policy on the operator (which one speaks first, is not said), or that there is no such right at all.
+/// Whether the answer is that of a policy on the operator (which one speaks first, is not said), or that there is no
+/// such right at all.
 fn closed(answer: &Answer) -> bool {
     let by_policy = answer.text.contains("ValidatingAdmissionPolicy 'microapp-operator");
     answer.code == 403 && (by_policy || answer.text.contains("cannot "))
@@ -57,7 +59,8 @@ async fn foreign_objects_are_left_alone() {
         assert!(made.ok(), "{made:?}");
         let (path, kind) = (path(&object, "foreign"), &object["kind"]);
         let mine = json!({ "metadata": { "labels": { "microapp.dev/app": "shop" } } });
-        let owner = json!([{ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "name": "shop", "uid": "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e01" }]);
+        let owner = json!([{ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "name": "shop",
+            "uid": "5d0cb2b7-6c09-4a5b-9f5b-3f2f4a7d8e01" }]);
         let mut both = mine.clone();
         both["metadata"]["ownerReferences"] = owner.clone();
         for change in [
@@ -98,7 +101,8 @@ async fn subresources_are_closed() {
     let Some(cluster) = installed() else { return };
     let admin = deployed(cluster, "subresources").await;
     let operator = operator(cluster).await;
-    let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "theirs" }, "spec": { "containers": [{ "name": "c", "image": "example.test/c:1" }] } });
+    let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "theirs" }, "spec": { "containers": [
+        { "name": "c", "image": "example.test/c:1" }] } });
     assert!(create(&admin, "subresources", &pod).await.ok());
     let (core, apps) = ("/api/v1/namespaces/subresources", "/apis/apps/v1/namespaces/subresources");
     let eviction = json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": "theirs" } });
@@ -168,7 +172,10 @@ async fn only_pods_of_applications_are_deleted() {
     let Some(cluster) = installed() else { return };
     let admin = namespace(cluster, "pods").await;
     let operator = operator(cluster).await;
-    let pod = |name: &str, labels: Value| json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "labels": labels }, "spec": { "containers": [{ "name": "c", "image": "example.test/c:1" }] } });
+    let pod = |name: &str, labels: Value| {
+        json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name,
+        "labels": labels }, "spec": { "containers": [{ "name": "c", "image": "example.test/c:1" }] } })
+    };
     for (name, labels, allowed) in [
         ("ours", json!({ "microapp.dev/app": "shop", "microapp.dev/part": "database" }), true),
         ("theirs", json!({ "app": "theirs" }), false),

@@ -27,7 +27,8 @@ pub fn set(object: &mut Value, pointer: &str, value: Value) {
 /// Pod templates: what the policy says, what is changed of a good one, and to what.
 pub fn templates() -> Vec<(&'static str, &'static str, Value)> {
     let security = |more: Value| {
-        let mut context = json!({ "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] }, "allowPrivilegeEscalation": false });
+        let mut context = json!({ "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] },
+            "allowPrivilegeEscalation": false });
         more.as_object().unwrap().iter().for_each(|(key, value)| context[key] = value.clone());
         context
     };
@@ -70,9 +71,8 @@ pub fn templates() -> Vec<(&'static str, &'static str, Value)> {
         (
             "volumes must",
             "/volumes/-",
-            volume(
-                json!({ "ephemeral": { "volumeClaimTemplate": { "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } } } }),
-            ),
+            volume(json!({ "ephemeral": { "volumeClaimTemplate": { "spec": { "accessModes": ["ReadWriteOnce"],
+                    "resources": { "requests": { "storage": "1Gi" } } } } } })),
         ),
         ("runAsNonRoot", "/securityContext/runAsNonRoot", json!(false)),
         ("runAsNonRoot", "/securityContext/runAsNonRoot", Value::Null),
@@ -117,12 +117,14 @@ pub fn templates() -> Vec<(&'static str, &'static str, Value)> {
         (
             "readOnlyRootFilesystem",
             "/initContainers",
-            json!([{ "name": "first", "image": "example.test/first:1", "securityContext": security(json!({ "readOnlyRootFilesystem": null })) }]),
+            json!([{ "name": "first", "image": "example.test/first:1", "securityContext": security(json!({
+                "readOnlyRootFilesystem": null })) }]),
         ),
         (
             "capabilities",
             "/initContainers",
-            json!([{ "name": "first", "image": "example.test/first:1", "securityContext": security(json!({ "capabilities": null })) }]),
+            json!([{ "name": "first", "image": "example.test/first:1", "securityContext": security(json!({
+                "capabilities": null })) }]),
         ),
         ("name a host", "/containers/0/livenessProbe", json!({ "httpGet": { "host": "192.0.2.9", "port": 80 } })),
         ("name a host", "/containers/0/readinessProbe", json!({ "tcpSocket": { "host": "192.0.2.9", "port": 80 } })),
@@ -162,11 +164,15 @@ async fn forbidden_pod_templates_are_refused() {
 fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
     let role = built("Role", "shop-provisioner");
     let binding = built("RoleBinding", "shop-gateway");
-    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s", "labels": { "microapp.dev/app": "shop" } }, "type": "Opaque", "immutable": true });
+    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s", "labels": {
+        "microapp.dev/app": "shop" } }, "type": "Opaque", "immutable": true });
     let (service, budget) = (built("Service", "shop-gateway"), built("PodDisruptionBudget", "shop--web"));
     let secret_without_label = secret.clone();
     let account = built("ServiceAccount", "shop-gateway.microapp");
-    let rule = |group: &str, resource: &str, verb: &str| json!([{ "apiGroups": [group], "resources": [resource], "verbs": [verb] }]);
+    let rule = |group: &str, resource: &str, verb: &str| {
+        json!([{ "apiGroups": [group], "resources": [resource],
+        "verbs": [verb] }])
+    };
     vec![
         ("operator-roles", "nothing else", role.clone(), "/rules", rule("", "configmaps", "patch")),
         ("operator-roles", "nothing else", role.clone(), "/rules", rule("", "configmaps", "get")),

@@ -1,4 +1,5 @@
-//! What a service may do in its own database, turned against the administrator who repairs it: names, settings, and what runs when others look.
+//! What a service may do in its own database, turned against the administrator who repairs it: names, settings, and
+//! what runs when others look.
 
 use super::*;
 
@@ -48,7 +49,8 @@ fn planted() -> String {
     for (i, (operator, left, right)) in OPERATORS.iter().enumerate() {
         let body = function(&format!("operator_{i}"), &format!("{left}, {right}"));
         all += &format!(
-            "{body} CREATE OPERATOR public.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.operator_{i});"
+            "{body} CREATE OPERATOR public.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = \
+                public.operator_{i});"
         );
     }
     for (name, arguments) in FUNCTIONS {
@@ -57,10 +59,12 @@ fn planted() -> String {
     for table in TABLES {
         all += &format!("CREATE VIEW public.{table} AS SELECT *, public.steal() AS stolen FROM pg_catalog.{table};");
     }
-    all + "CREATE TYPE public.trap AS (t text); CREATE FUNCTION public.sprung(public.trap) RETURNS text LANGUAGE sql AS 'SELECT public.steal()::text';
+    all + "CREATE TYPE public.trap AS (t text); CREATE FUNCTION public.sprung(public.trap) RETURNS text LANGUAGE sql \
+        AS 'SELECT public.steal()::text';
         CREATE CAST (public.trap AS text) WITH FUNCTION public.sprung(public.trap) AS IMPLICIT;
         CREATE TABLE pending (id int DEFAULT public.steal()::int, CHECK (public.steal_from(id)));
-        CREATE FUNCTION public.on_write() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.steal(); RETURN NEW; END';
+        CREATE FUNCTION public.on_write() RETURNS trigger LANGUAGE plpgsql
+            AS 'BEGIN PERFORM public.steal(); RETURN NEW; END';
         CREATE TRIGGER t BEFORE INSERT OR UPDATE ON pending FOR EACH ROW EXECUTE FUNCTION public.on_write();
         ALTER TABLE pending ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON pending USING (public.steal());
         CREATE MATERIALIZED VIEW stale AS SELECT public.steal();"
@@ -72,7 +76,8 @@ async fn undisturbed(case: &Case, database: &str, statements: &str) -> anyhow::R
     config.host("127.0.0.1").port(case.server.port).user(ADMIN).password(ADMIN_PASSWORD).dbname(database);
     let timeouts =
         "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0";
-    let options = "-c search_path=pg_catalog -c role=none -c default_transaction_read_only=off -c local_preload_libraries= -c exit_on_error=off";
+    let options = "-c search_path=pg_catalog -c role=none -c default_transaction_read_only=off -c \
+        local_preload_libraries= -c exit_on_error=off";
     config.options(format!("{options} {timeouts}"));
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(connection);
@@ -89,7 +94,8 @@ async fn names_that_a_service_defines_are_never_evaluated() -> anyhow::Result<()
     let Some(case) = Case::new(&[("orders", "orders", false), ("reports", "orders", true)])? else { return Ok(()) };
     case.sound().await?;
     case.sql("orders", "orders", &planted()).await?;
-    let refused = "CREATE FUNCTION public.on_event() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.steal(); END'; \
+    let refused = "CREATE FUNCTION public.on_event() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM \
+        public.steal(); END'; \
                    CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION public.on_event()";
     assert!(
         case.sql("orders", "orders", refused).await.is_err(),
@@ -183,7 +189,8 @@ async fn what_a_login_made_as_itself_becomes_the_owners() -> anyhow::Result<()> 
     let services = [("orders", "common", false), ("payments", "common", false), ("reports", "common", true)];
     let Some(mut case) = Case::new(&services)? else { return Ok(()) };
     case.sound().await?;
-    let owners = "SELECT DISTINCT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE relname LIKE 'astray%' AND relkind = 'r' ORDER BY 1";
+    let owners = "SELECT DISTINCT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE relname LIKE \
+        'astray%' AND relkind = 'r' ORDER BY 1";
     case.sql(
         "orders",
         "common",
@@ -203,7 +210,8 @@ async fn what_a_login_made_as_itself_becomes_the_owners() -> anyhow::Result<()> 
     case.sound().await?;
     assert_eq!(case.sql(ADMIN, "common", owners).await?, "common__owner");
 
-    // What a reader was allowed to make stays its own: the owner must not answer for what it says. And nothing is taken beyond the database.
+    // What a reader was allowed to make stays its own: the owner must not answer for what it says. And nothing is taken
+    // beyond the database.
     case.sql("payments", "common", "CREATE SCHEMA guests; GRANT CREATE, USAGE ON SCHEMA guests TO reports").await?;
     case.sql(
         "reports",

@@ -1,4 +1,5 @@
-//! The provisioner against a real PostgreSQL server: what it makes, what it repairs, what it takes away, and what it never touches.
+//! The provisioner against a real PostgreSQL server: what it makes, what it repairs, what it takes away, and what it
+//! never touches.
 
 mod hostile;
 mod rounds;
@@ -194,7 +195,8 @@ async fn what_others_made_is_not_touched() -> anyhow::Result<()> {
     };
     case.admin("CREATE ROLE orders LOGIN PASSWORD 'theirs'").await?;
     case.admin("CREATE DATABASE billing").await?;
-    let foreign = "SELECT (SELECT xmin FROM pg_authid WHERE rolname = 'orders') || ' ' || (SELECT xmin FROM pg_database WHERE datname = 'billing')";
+    let foreign = "SELECT (SELECT xmin FROM pg_authid WHERE rolname = 'orders') || ' ' || (SELECT xmin FROM \
+        pg_database WHERE datname = 'billing')";
     let before = case.admin(foreign).await?;
     let (_, first) = case.round_after(None).await;
     assert_eq!(reasons(&first.proofs), [("orders", "NotManaged"), ("billing", "NotManaged"), ("web", "LoggedIn")]);

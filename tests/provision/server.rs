@@ -1,4 +1,5 @@
-//! A PostgreSQL server of the test's own: in a folder of its own, on a free port of loopback, as an ordinary user, with passwords asked for.
+//! A PostgreSQL server of the test's own: in a folder of its own, on a free port of loopback, as an ordinary user, with
+//! passwords asked for.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -48,7 +49,8 @@ impl Server {
             .arg("-D")
             .arg(&data))?;
         let settings = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c autovacuum=off -c log_statement=all"
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c autovacuum=off -c \
+                log_statement=all"
         );
         run(server
             .program("pg_ctl")?

@@ -37,7 +37,7 @@ async fn exit_codes_tell_how_an_application_is() {
     world
         .space
         .until("shop", "waiting for the login", |s: &Status| {
-            s.parts.iter().any(|p| p.waiting_for.iter().any(|w| w.contains("login")))
+            s.parts.iter().any(|p| p.waiting_for.iter().any(|w| w.contains("credentials")))
         })
         .await;
     let (code, out, _) = microapp(&world, &["status", "shop"]).await;

@@ -1,4 +1,5 @@
-//! The operator dies at every one of its writes, committed but unheard of, and a new one goes on: it ends as if nothing had happened.
+//! The operator dies at every one of its writes, committed but unheard of, and a new one goes on: it ends as if nothing
+//! had happened.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -20,7 +21,8 @@ const SIDE_BY_SIDE: usize = 8;
 /// What is there in the end, comparable between namespaces: objects by name, and the status.
 type End = BTreeMap<String, Value>;
 
-/// The resource without any part. (A specification that an apply leaves empty would become null, which the API server refuses.)
+/// The resource without any part. (A specification that an apply leaves empty would become null, which the API server
+/// refuses.)
 fn empty() -> Value {
     let mut app = shop();
     app["spec"] = json!({ "dataRetention": "Retain" });
@@ -89,7 +91,8 @@ enum Story {
     Emptying,
 }
 
-/// Lives through a story with an operator that dies at write `fatal` of its last chapter (0: none), and tells the end, and the writes of the chapter if nobody died.
+/// Lives through a story with an operator that dies at write `fatal` of its last chapter (0: none), and tells the end,
+/// and the writes of the chapter if nobody died.
 async fn live(story: Story, fatal: usize) -> Option<(End, usize)> {
     let mut world = World::without_operator("crash").await?;
     if let Story::Emptying = story {

@@ -105,7 +105,7 @@ async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
     let (before, running) = (template(space, ORDERS).await, uids(space, "service.orders").await);
     world.provisioner.feel(Mood::Stalled);
     space.apply(shop()).await;
-    space.until("shop", "waiting for the login", |s| waits(s, "service/orders").contains("login")).await;
+    space.until("shop", "waiting for the login", |s| waits(s, "service/orders").contains("credentials")).await;
     a_while().await;
     assert_eq!((template(space, ORDERS).await, files().await), (before, None));
     assert_eq!(uids(space, "service.orders").await, running);

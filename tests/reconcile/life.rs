@@ -82,7 +82,10 @@ async fn without_progress_it_stalls_and_names_the_pod() {
         world.space.apply(shop_with(|spec| spec["progressDeadlineSeconds"] = 3.into())).await;
         world.space.until_ready("shop").await;
         // Steers the pods that come: an annotation of others, which stays.
-        let pods = |value: Option<&str>| json!({ "spec": { "template": { "metadata": { "annotations": { format!("simulated.microapp.dev/{steer}"): value } } } } });
+        let pods = |value: Option<&str>| {
+            json!({ "spec": { "template": { "metadata": { "annotations": {
+            format!("simulated.microapp.dev/{steer}"): value } } } } })
+        };
         world.space.meddle("Deployment/shop--web", pods(Some("true"))).await;
         let status = world
             .space
@@ -327,8 +330,10 @@ async fn a_policy_that_refuses_with_a_long_text_is_told() {
     let name = world.space.name.clone();
     let text = format!("'not this image: {}'", "long ".repeat(240));
     let only = json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } },
-        "resourceRules": [{ "apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["deployments"] }] });
-    let rule = json!({ "expression": "object.spec.template.spec.containers[0].image != 'example.com/web:2'", "messageExpression": text });
+        "resourceRules": [{ "apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
+            "resources": ["deployments"] }] });
+    let rule = json!({ "expression": "object.spec.template.spec.containers[0].image != 'example.com/web:2'",
+        "messageExpression": text });
     let objects = [
         (
             "ValidatingAdmissionPolicy",
@@ -344,7 +349,8 @@ async fn a_policy_that_refuses_with_a_long_text_is_told() {
             .unwrap();
     }
     let dry = PatchParams { dry_run: true, ..PatchParams::default() };
-    let other = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "web", "image": "example.com/web:2" }] } } } });
+    let other = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "web",
+        "image": "example.com/web:2" }] } } } });
     let refuses = async || {
         world.space.kind("Deployment").patch("shop--web", &dry, &Patch::Strategic(other.clone())).await.is_err()
     };

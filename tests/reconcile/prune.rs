@@ -37,7 +37,8 @@ async fn ready(stem: &str, app: Value) -> Option<(World, BTreeMap<String, String
 async fn a_part_that_leaves_takes_its_objects_along() {
     let Some((world, before)) = ready("part", shop()).await else { return };
     // Whoever restores a backup may set our labels; what the application does not own is not its to delete.
-    let theirs = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "shop--web--theirs", "labels": { "microapp.dev/app": "shop" } } });
+    let theirs = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "shop--web--theirs",
+        "labels": { "microapp.dev/app": "shop" } } });
     world
         .space
         .kind("ConfigMap")

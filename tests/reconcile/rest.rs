@@ -23,7 +23,8 @@ async fn a_second_pass_sends_nothing() {
     world.space.until_ready("shop").await;
     world.quiet().await;
     world.wire.clear();
-    // Somebody's note is a reason for a pass, and for nothing else. (An annotation would be a new generation of a Deployment.)
+    // Somebody's note is a reason for a pass, and for nothing else. (An annotation would be a new generation of a
+    // Deployment.)
     for id in world.space.objects().await.keys().filter(|id| !id.starts_with("Secret/")) {
         world.space.meddle(id, json!({ "metadata": { "labels": { "acme.example/note": "seen" } } })).await;
     }

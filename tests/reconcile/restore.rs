@@ -53,7 +53,8 @@ macro_rules! is_found_again {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
             let stem = stringify!($test).replace('_', "-");
-            is_found_again(&stem, Tool { managers: $managers, owners: Owners::$owners, anchor: $anchor, volumes: false }).await;
+            is_found_again(&stem, Tool { managers: $managers, owners: Owners::$owners, anchor: $anchor,
+                volumes: false }).await;
         }
     )*};
 }
@@ -67,7 +68,8 @@ is_found_again! {
     managed_without_anchor: true, Dropped, false;
 }
 
-/// Kubernetes itself deletes what names an owner that is not there. Nothing else is made worse by it, and bringing it back the other way mends it.
+/// Kubernetes itself deletes what names an owner that is not there. Nothing else is made worse by it, and bringing it
+/// back the other way mends it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_garbage_collector_took_can_be_brought_back() {
     let Some((world, backup)) = disaster("dead-owners").await else { return };
@@ -91,11 +93,13 @@ async fn what_the_garbage_collector_took_can_be_brought_back() {
     space.until_ready("shop").await;
 }
 
-/// An object that only has the name of an anchor is nobody's data: it is left alone, and nobody is told to throw it away.
+/// An object that only has the name of an anchor is nobody's data: it is left alone, and nobody is told to throw it
+/// away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_told_to_delete_an_anchor() {
     let Some(world) = World::new("anchor").await else { return };
-    let bare = json!({ "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": { "name": ANCHOR }, "data": {}, "revision": 1 });
+    let bare = json!({ "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": { "name": ANCHOR },
+        "data": {}, "revision": 1 });
     world
         .space
         .kind("ControllerRevision")

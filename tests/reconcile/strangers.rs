@@ -15,7 +15,8 @@ use crate::support::space::{Space, reason, shop, uids};
 /// Somebody's object of a kind.
 fn stranger(kind: &str, name: &str) -> Value {
     let labels = json!({ "app": "theirs" });
-    let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": [{ "name": "theirs", "image": "example.com/theirs:1" }] } });
+    let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": [{ "name": "theirs",
+        "image": "example.com/theirs:1" }] } });
     let content = match kind {
         "Role" => json!({ "rules": [] }),
         "RoleBinding" => {
@@ -29,7 +30,8 @@ fn stranger(kind: &str, name: &str) -> Value {
         "Service" => json!({ "spec": { "ports": [{ "port": 1 }] } }),
         "Deployment" => json!({ "spec": { "replicas": 0, "selector": { "matchLabels": labels }, "template": pod } }),
         "StatefulSet" => {
-            json!({ "spec": { "replicas": 0, "serviceName": "theirs", "selector": { "matchLabels": labels }, "template": pod } })
+            json!({ "spec": { "replicas": 0, "serviceName": "theirs", "selector": { "matchLabels": labels },
+                "template": pod } })
         }
         "PodDisruptionBudget" => json!({ "spec": { "selector": { "matchLabels": labels } } }),
         _ => json!({}),
@@ -104,7 +106,8 @@ macro_rules! left_alone {
 const WORKLOADS: [&str; 4] = ["shop-gateway", "shop-provisioner", "shop--web", "shop--orders"];
 
 left_alone! {
-    service_accounts: "ServiceAccount", ["shop-gateway.microapp", "shop-provisioner.microapp", "shop--web.microapp", "shop--orders.microapp", "shop-database.microapp"];
+    service_accounts: "ServiceAccount", ["shop-gateway.microapp", "shop-provisioner.microapp", "shop--web.microapp",
+        "shop--orders.microapp", "shop-database.microapp"];
     roles: "Role", ["shop-gateway", "shop-provisioner"];
     role_bindings: "RoleBinding", ["shop-gateway", "shop-provisioner"];
     anchors: "ControllerRevision", ["shop-database-data"];

@@ -1,4 +1,5 @@
-//! A real API server for the tests of one binary: started by the first that asks, ended with the binary, however it ends.
+//! A real API server for the tests of one binary: started by the first that asks, ended with the binary, however it
+//! ends.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -18,7 +19,8 @@ pub struct Cluster {
     _end: Child,
 }
 
-/// The cluster of this test binary. `None` when this machine cannot have one, which is said aloud; with `CI` or `MICROAPP_REQUIRE_CLUSTER` set, that fails.
+/// The cluster of this test binary. `None` when this machine cannot have one, which is said aloud; with `CI` or
+/// `MICROAPP_REQUIRE_CLUSTER` set, that fails.
 pub fn cluster() -> Option<&'static Cluster> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
     CLUSTER.get_or_init(|| possible().then(Cluster::start)).as_ref()
@@ -63,7 +65,8 @@ impl Cluster {
     }
 }
 
-/// A process that ends the cluster as soon as this one is gone: by then nobody holds the other end of its standard input.
+/// A process that ends the cluster as soon as this one is gone: by then nobody holds the other end of its standard
+/// input.
 fn ender(dir: &PathBuf) -> Child {
     Command::new("sh")
         .args(["-c", r#"cat; exec "$0" down --simulated --dir "$1""#, PROGRAM])

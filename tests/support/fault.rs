@@ -46,7 +46,8 @@ impl Default for Wire {
 }
 
 impl Wire {
-    /// A wire that breaks for ever when write number `fatal` is committed: nobody hears of it. Events are not counted, for nothing depends on them.
+    /// A wire that breaks for ever when write number `fatal` is committed: nobody hears of it. Events are not counted,
+    /// for nothing depends on them.
     pub fn cut_at_write(fatal: usize) -> Self {
         Self(Arc::new(Inner {
             requests: Mutex::default(),
@@ -184,7 +185,8 @@ const WEBHOOK: &str = concat!(
     r#""message":"failed calling webhook \"images.example.com\": connection refused"}"#
 );
 const EXPIRED: &str = concat!(
-    r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","message":"too old resource version","code":410}}"#,
+    r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","#,
+    r#""message":"too old resource version","code":410}}"#,
     "\n"
 );
 

@@ -1,4 +1,5 @@
-//! The operator inside a test's process, for one namespace, so that many run side by side and can be killed at any moment.
+//! The operator inside a test's process, for one namespace, so that many run side by side and can be killed at any
+//! moment.
 
 use std::time::Duration;
 

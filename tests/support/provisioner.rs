@@ -77,7 +77,8 @@ async fn round(maps: &Api<ConfigMap>, secrets: &Api<Secret>, mood: &Mood) {
         }
         let report = serde_json::to_string(&report).unwrap();
         if there.data.as_ref().and_then(|d| d.get(REPORT_KEY)) != Some(&report) {
-            let body = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": { REPORT_KEY: report } });
+            let body = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": {
+                REPORT_KEY: report } });
             // The next round tries again.
             drop(maps.patch(&name, &PatchParams::apply(REPORT_MANAGER).force(), &Patch::Apply(&body)).await);
         }

@@ -25,12 +25,14 @@ pub struct Space {
 }
 
 impl Space {
-    /// A fresh namespace. It is left to the end of the cluster: to delete it would keep the API server from the tests that run.
+    /// A fresh namespace. It is left to the end of the cluster: to delete it would keep the API server from the tests
+    /// that run.
     pub async fn new(client: &Client, stem: &str) -> Self {
-        let namespace: Namespace = serde_json::from_value(
-            json!({ "metadata": { "generateName": format!("{stem}-"), "labels": { "pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted" } } }),
-        )
-        .unwrap();
+        let namespace: Namespace =
+            serde_json::from_value(json!({ "metadata": { "generateName": format!("{stem}-"), "labels": {
+                "pod-security.kubernetes.io/enforce": "restricted",
+                "pod-security.kubernetes.io/warn": "restricted" } } }))
+            .unwrap();
         let made =
             Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace can be made");
         Self { client: client.clone(), name: made.name_any() }
@@ -54,14 +56,17 @@ impl Space {
         self.api::<MicroserviceApp>().delete(name, &DeleteParams::default()).await.expect("it can be deleted");
     }
 
-    /// Waits until the garbage collector hears of deletions of applications. It learns of a new kind within half a minute; what is deleted before that, it
-    /// finds out ever more slowly.
+    /// Waits until the garbage collector hears of deletions of applications. It learns of a new kind within half a
+    /// minute; what is deleted before that, it finds out ever more slowly.
     async fn until_collected(&self) {
         let (apps, maps) = (self.api::<MicroserviceApp>(), self.api::<ConfigMap>());
         let begun = Instant::now();
         for round in 0.. {
             let name = format!("probe-{round}");
-            let owner = self.apply(json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": name }, "spec": {} })).await;
+            let owner = self
+                .apply(json!({ "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp",
+                "metadata": { "name": name }, "spec": {} }))
+                .await;
             let metadata = ObjectMeta {
                 name: Some(name.clone()),
                 owner_references: Some(vec![owner.owner_ref(&()).unwrap()]),
@@ -287,8 +292,10 @@ pub fn shop() -> Value {
         "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop" },
         "spec": {
             "services": [
-                { "name": "web", "image": "example.com/web:1", "replicas": 2, "routes": [{ "path": "/" }], "calls": [{ "service": "orders" }] },
-                { "name": "orders", "image": "example.com/orders:1", "replicas": 2, "routes": [{ "path": "/api/orders" }], "uses": [{ "component": "Database" }] },
+                { "name": "web", "image": "example.com/web:1", "replicas": 2, "routes": [{ "path": "/" }],
+                    "calls": [{ "service": "orders" }] },
+                { "name": "orders", "image": "example.com/orders:1", "replicas": 2, "routes": [{
+                    "path": "/api/orders" }], "uses": [{ "component": "Database" }] },
             ],
             "gateway": {},
             "database": {},

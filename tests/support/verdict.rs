@@ -34,7 +34,8 @@ pub fn compare(offline: &[Problem], online: Option<&Value>) -> Result<(), String
     if status["reason"] == "BadRequest" {
         return undecoded(offline, message);
     }
-    // Without a path stand "some validation rules were not checked", and echoes of what also stands with its path; of items of a wrong type the server speaks twice.
+    // Without a path stand "some validation rules were not checked", and echoes of what also stands with its path; of
+    // items of a wrong type the server speaks twice.
     let echo = |cause: &Value| {
         text(cause, "field") == "<nil>"
             || text(cause, "message").ends_with("must be an object for an array of list-type map")
@@ -56,8 +57,8 @@ pub fn compare(offline: &[Problem], online: Option<&Value>) -> Result<(), String
         .map_or(Ok(()), |p| Err(format!("another text than '{}'", p.message)))
 }
 
-/// The server could not even decode it: of unknown fields it names all, of anything else it says little. What stands below a field of a wrong type is
-/// unknown to the server, while we speak of the type.
+/// The server could not even decode it: of unknown fields it names all, of anything else it says little. What stands
+/// below a field of a wrong type is unknown to the server, while we speak of the type.
 fn undecoded(offline: &[Problem], message: &str) -> Result<(), String> {
     let theirs: Vec<&str> =
         message.split("unknown field \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();

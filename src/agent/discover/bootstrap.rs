@@ -1,4 +1,5 @@
-//! Envoy's configuration as this node can serve it: a kernel without IPv6 knows no address of both families, and Envoy would not start.
+//! Envoy's configuration as this node can serve it: a kernel without IPv6 knows no address of both families, and Envoy
+//! would not start.
 
 use std::net::{Ipv6Addr, TcpListener};
 use std::path::Path;
@@ -38,7 +39,8 @@ mod tests {
     fn without_ipv6_listeners_are_those_of_ipv4() {
         let config = |address: &str, compat: bool| {
             let socket = json!({ "address": address, "port_value": 8080, "ipv4_compat": compat });
-            json!({ "admin": 1, "static_resources": { "listeners": [{ "address": { "socket_address": socket } }], "clusters": ["::"] } })
+            json!({ "admin": 1, "static_resources": { "listeners": [{ "address": { "socket_address": socket } }],
+                "clusters": ["::"] } })
         };
         assert_eq!(served(config("::", true), true), config("::", true));
         assert_eq!(served(config("::", true), false), config("0.0.0.0", false));

@@ -1,5 +1,5 @@
-//! The plan and Envoy's configuration as this very pod is to run them. The kubelet may mount a ConfigMap as it was, or renew it under a pod that is
-//! to end: so the pod says which content it is made for, waits for that, and keeps it.
+//! The plan and Envoy's configuration as this very pod is to run them. The kubelet may mount a ConfigMap as it was, or
+//! renew it under a pod that is to end: so the pod says which content it is made for, waits for that, and keeps it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const KEPT_PLAN: &str = "kept_plan.json";
 const KEPT_DIGEST: &str = "kept_digest";
 
-/// The plan of this pod, after Envoy's configuration has been written to `target`. `digest`: of what is to be mounted; None: an older operator does not say.
+/// The plan of this pod, after Envoy's configuration has been written to `target`. `digest`: of what is to be mounted;
+/// None: an older operator does not say.
 pub async fn take(source: &Path, target: &Path, digest: Option<&str>) -> Result<DiscoverPlan, Error> {
     let kept = |name: &str| target.with_file_name(name);
     let Some(digest) = digest else { return mounted(source, target, None)?.ok_or_else(|| unclear(source)) };

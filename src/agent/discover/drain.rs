@@ -1,4 +1,5 @@
-//! The kubelet asks for a drain as Envoy's `preStop` hook, because it cannot send the POST that Envoy wants, and waits for the answer. What nobody meant is taken back.
+//! The kubelet asks for a drain as Envoy's `preStop` hook, because it cannot send the POST that Envoy wants, and waits
+//! for the answer. What nobody meant is taken back.
 
 use std::time::Duration;
 
@@ -64,7 +65,8 @@ impl Drain {
     async fn run(&self) -> Result<(), Error> {
         let start = Instant::now();
         self.begun.send_replace(start);
-        // From now on every answer tells its client to connect anew, and the pod counts as not ready. Connections are still accepted.
+        // From now on every answer tells its client to connect anew, and the pod counts as not ready. Connections are
+        // still accepted.
         self.envoy.ask(Method::POST, "/healthcheck/fail").await?;
         sleep(self.propagation.min(self.longest)).await;
         // An idle connection is no reason to wait.

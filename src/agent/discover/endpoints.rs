@@ -1,4 +1,5 @@
-//! From EndpointSlices to Envoy's [endpoint discovery](https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/endpoint/v3/endpoint.proto).
+//! From EndpointSlices to Envoy's [endpoint
+//! discovery](https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/endpoint/v3/endpoint.proto).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,7 +16,8 @@ pub const SERVICE: &str = "kubernetes.io/service-name";
 /// Where one pod answers. The order is that of the addresses, whatever order the slices come in.
 pub type Address = (IpAddr, u16);
 
-/// The addresses that may get requests. One address in two slices counts once: slices overlap while the control plane moves endpoints between them.
+/// The addresses that may get requests. One address in two slices counts once: slices overlap while the control plane
+/// moves endpoints between them.
 pub fn of<'a>(cluster: &DiscoverCluster, slices: impl Iterator<Item = &'a EndpointSlice>) -> BTreeSet<Address> {
     let ours = |slice: &&EndpointSlice| {
         slice.metadata.labels.as_ref().and_then(|labels| labels.get(SERVICE)) == Some(&cluster.service)
@@ -26,7 +28,8 @@ pub fn of<'a>(cluster: &DiscoverCluster, slices: impl Iterator<Item = &'a Endpoi
 fn of_slice(slice: &EndpointSlice, port_name: &str) -> impl Iterator<Item = Address> {
     let named = slice.ports.iter().flatten().filter(move |port| port.name.as_deref().unwrap_or_default() == port_name);
     let ports: Vec<u16> = named.filter_map(|port| u16::try_from(port.port?).ok()).collect();
-    // All addresses of an endpoint lead to the same pod, and the first is the one to use; a host name (address type FQDN) is none.
+    // All addresses of an endpoint lead to the same pod, and the first is the one to use; a host name (address type
+    // FQDN) is none.
     let addresses = slice
         .endpoints
         .iter()
@@ -35,7 +38,8 @@ fn of_slice(slice: &EndpointSlice, port_name: &str) -> impl Iterator<Item = Addr
     addresses.flat_map(move |address: IpAddr| ports.clone().into_iter().map(move |port| (address, port)))
 }
 
-/// A pod that ends still serves what it has, but gets nothing new, even if its Service publishes addresses that are not ready.
+/// A pod that ends still serves what it has, but gets nothing new, even if its Service publishes addresses that are not
+/// ready.
 fn serves(endpoint: &Endpoint) -> bool {
     let conditions = endpoint.conditions.as_ref();
     conditions.and_then(|it| it.ready) != Some(false) && conditions.and_then(|it| it.terminating) != Some(true)

@@ -1,4 +1,5 @@
-//! One file for each Envoy cluster. Envoy notices only files that are moved into place, and must find one for each cluster when it starts.
+//! One file for each Envoy cluster. Envoy notices only files that are moved into place, and must find one for each
+//! cluster when it starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// Every cluster gets its file, an empty one if it has none; what a former run has found out stays until we know better.
+    /// Every cluster gets its file, an empty one if it has none; what a former run has found out stays until we know
+    /// better.
     pub fn open(folder: PathBuf, clusters: &[DiscoverCluster]) -> Result<Self, Error> {
         std::fs::create_dir_all(&folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
         let mut files = Self { folder, written: BTreeMap::new() };

@@ -1,6 +1,8 @@
-//! Follows the EndpointSlices of the pod's namespace and writes, for each Envoy cluster, the file from which Envoy reads its endpoints.
+//! Follows the EndpointSlices of the pod's namespace and writes, for each Envoy cluster, the file from which Envoy
+//! reads its endpoints.
 //!
-//! The last good answer stays: while the API server is away the files are as they were, also over a restart of this program.
+//! The last good answer stays: while the API server is away the files are as they were, also over a restart of this
+//! program.
 
 mod bootstrap;
 mod configuration;
@@ -28,10 +30,12 @@ use drain::Drain;
 use endpoints::SERVICE;
 use files::Files;
 
-/// Once complete, the answer stays good however old it becomes: an Envoy that can serve is worth more than one that is taken away.
+/// Once complete, the answer stays good however old it becomes: an Envoy that can serve is worth more than one that is
+/// taken away.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Between attempts to reach the API server. The longest is short, because Envoy goes on with old endpoints for as long.
+/// Between attempts to reach the API server. The longest is short, because Envoy goes on with old endpoints for as
+/// long.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
@@ -110,7 +114,8 @@ async fn follow(
     Ok(())
 }
 
-/// The slices that there are, by name. A list that is still arriving is kept apart, so that a restarted watch never shows half of the endpoints.
+/// The slices that there are, by name. A list that is still arriving is kept apart, so that a restarted watch never
+/// shows half of the endpoints.
 #[derive(Default)]
 struct Slices {
     known: BTreeMap<String, EndpointSlice>,

@@ -49,7 +49,8 @@ fn what_is_not_ready_or_ends_gets_nothing_new() -> anyhow::Result<()> {
     ]);
     assert_eq!(found(&[slice("a", "shop--orders", endpoints)?]), ["10.0.0.4 8080"]);
     let portless: EndpointSlice = serde_json::from_value(
-        json!({"metadata": {"labels": {SERVICE: "shop--orders"}}, "addressType": "IPv4", "endpoints": [ready("10.0.0.1")]}),
+        json!({"metadata": {"labels": {SERVICE: "shop--orders"}}, "addressType": "IPv4", "endpoints": [
+            ready("10.0.0.1")]}),
     )?;
     assert!(found(&[portless]).is_empty());
     Ok(())

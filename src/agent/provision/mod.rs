@@ -1,5 +1,5 @@
-//! Makes what must exist inside servers, and proves that every service can use what it is told to use: prove, report what is broken, repair, prove again, report.
-//! Beside that it tells when Secrets that people named have changed.
+//! Makes what must exist inside servers, and proves that every service can use what it is told to use: prove, report
+//! what is broken, repair, prove again, report. Beside that it tells when Secrets that people named have changed.
 //!
 //! It changes and removes only what carries the application's mark, and what it removes is access, never data.
 
@@ -25,7 +25,8 @@ use report::Reporter;
 pub use rounds::{Found, tend};
 use secrets::Folders;
 
-/// What was not there when the pod began is mounted within two rounds of the kubelet: until then, a Secret that is not seen may well be there.
+/// What was not there when the pod began is mounted within two rounds of the kubelet: until then, a Secret that is not
+/// seen may well be there.
 const MOUNTING: Duration = Duration::from_secs(120);
 const MESSAGE_CHARACTERS: usize = 256;
 /// As long as the operator may take to read of a failure before it is mended.
@@ -93,7 +94,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Of two Secrets that can be missing, the proof's own alone is `SecretMissing`: a new one is made for it, which would not help if the other one is gone.
+    /// Of two Secrets that can be missing, the proof's own alone is `SecretMissing`: a new one is made for it, which
+    /// would not help if the other one is gone.
     fn reason(&self, own: &str) -> &'static str {
         match self {
             Self::LoginRefused(_) => reason::LOGIN_REFUSED.name(),
@@ -144,8 +146,8 @@ pub struct Provisioner {
 }
 
 impl Provisioner {
-    /// Proves one server's bindings, repairs and proves again. What was not broken at the end of the `last` round is told before it is repaired, so that no
-    /// failure passes unseen.
+    /// Proves one server's bindings, repairs and proves again. What was not broken at the end of the `last` round is
+    /// told before it is repaired, so that no failure passes unseen.
     pub async fn round(&self, provision: &Provision, last: &[Proof], tell: impl AsyncFnOnce(&[Proof])) -> Vec<Proof> {
         let before = self.prove(provision).await;
         let broken: Vec<&Proof> = before.iter().filter(|proof| !proof.proved).collect();
@@ -161,7 +163,8 @@ impl Provisioner {
             }
             tell(&before).await;
             if broken.iter().any(|proof| worked(last, proof)) {
-                // The operator acts on what stands, not on what stood: a failure that is mended at once would be news to nobody.
+                // The operator acts on what stands, not on what stood: a failure that is mended at once would be news
+                // to nobody.
                 sleep(HEARD).await;
             }
         }
@@ -170,7 +173,8 @@ impl Provisioner {
             return before;
         }
         let mut after = self.prove(provision).await;
-        // Why it could not be repaired says more than that it is still broken; but a Secret that is missing must be made first of all.
+        // Why it could not be repaired says more than that it is still broken; but a Secret that is missing must be
+        // made first of all.
         for proof in after
             .iter_mut()
             .filter(|proof| !proof.proved && ![SECRET_MISSING, SECRET_UNREAD].contains(&proof.reason.as_str()))

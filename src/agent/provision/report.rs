@@ -13,7 +13,8 @@ use crate::agent::Error;
 use crate::kit::agents::{REPORT_KEY, REPORT_LIMIT, REPORT_MANAGER, Report};
 
 const DEADLINE: Duration = Duration::from_secs(10);
-/// An unchanged report is applied again after this time, which changes nothing unless somebody has emptied the ConfigMap: we may not read it.
+/// An unchanged report is applied again after this time, which changes nothing unless somebody has emptied the
+/// ConfigMap: we may not read it.
 const INSURANCE: Duration = Duration::from_secs(600);
 
 pub struct Reporter {
@@ -48,7 +49,8 @@ impl Reporter {
     }
 }
 
-/// The report, or as much of it as is read: first without sentences, then without what Secrets contain. What is left out is not known to the operator.
+/// The report, or as much of it as is read: first without sentences, then without what Secrets contain. What is left
+/// out is not known to the operator.
 fn fitting(report: &Report) -> Result<String, Error> {
     let mut text = serde_json::to_string(report)?;
     let mut shorter = report.clone();

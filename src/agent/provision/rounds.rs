@@ -1,4 +1,5 @@
-//! When: servers are tended side by side, each with a deadline and a backoff of its own, so that one that hangs never makes the others' proofs old.
+//! When: servers are tended side by side, each with a deadline and a backoff of its own, so that one that hangs never
+//! makes the others' proofs old.
 
 use std::time::Duration;
 
@@ -60,7 +61,8 @@ async fn tend_one(provisioner: &Provisioner, provision: &Provision, publish: imp
     }
 }
 
-/// Reports what was found when it changes, and what Secrets contain once in an interval. A report that cannot be written stops no repair: it is said, and tried again.
+/// Reports what was found when it changes, and what Secrets contain once in an interval. A report that cannot be
+/// written stops no repair: it is said, and tried again.
 async fn tell(provisioner: &Provisioner, found: &Found, reporter: &mut Reporter, readiness: &Readiness) {
     let interval = interval(provisioner);
     let mut backoff = Backoff::new(RETRY, interval);

@@ -24,7 +24,8 @@ pub async fn digests(watched: &WatchedSecrets, logins: &Path, secrets: &Folders<
     let key = match fs::read(logins.join(&watched.key).join(PASSWORD)).await {
         Ok(key) => key,
         Err(error) => {
-            warn!(secret = watched.key, %error, "the key of digests cannot be read; nobody sees whether Secrets change");
+            warn!(secret = watched.key, %error,
+                "the key of digests cannot be read; nobody sees whether Secrets change");
             return SecretDigests { key_missing: true, ..told };
         }
     };
@@ -66,7 +67,8 @@ async fn content(secrets: &Folders<'_>, used: &SecretUse) -> io::Result<BTreeMap
     Ok(files)
 }
 
-/// 16 hexadecimal digits of the HMAC-SHA-256 of names and contents, each with its length before it. None: the key cannot be one.
+/// 16 hexadecimal digits of the HMAC-SHA-256 of names and contents, each with its length before it. None: the key
+/// cannot be one.
 fn digest(key: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Option<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     for part in files.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes]) {

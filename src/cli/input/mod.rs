@@ -1,5 +1,7 @@
-//! What people wrote, read as `kubectl` reads it: its encodings, its separators, its lists, and YAML 1.1, in which a plain `yes` is a boolean.
+//! What people wrote, read as `kubectl` reads it: its encodings, its separators, its lists, and YAML 1.1, in which a
+//! plain `yes` is a boolean.
 
+mod node;
 mod scalar;
 mod yaml;
 
@@ -7,8 +9,9 @@ use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
 
+use node::{Content, Node};
 use serde_json::Value;
-use yaml::{Content, Node, short};
+use yaml::short;
 
 /// As much as an API server takes.
 const LIMIT: u64 = 3 * 1024 * 1024;
@@ -46,7 +49,8 @@ impl Document {
     }
 }
 
-/// One step along a path: the node there, the line of its key, and what is left of the path. Names may have dots in them.
+/// One step along a path: the node there, the line of its key, and what is left of the path. Names may have dots in
+/// them.
 fn step<'a, 'p>(node: &'a Node, path: &'p str) -> Option<(&'a Rc<Node>, u64, &'p str)> {
     match &node.content {
         Content::Scalar(..) => None,
@@ -120,7 +124,10 @@ fn bytes(source: impl Read) -> Result<Vec<u8>, String> {
 /// As [`read`].
 pub fn documents(bytes: &[u8]) -> Result<Vec<Document>, String> {
     let text = text(bytes)?;
-    let strange = |c: &char| !matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{fffd}' | '\u{10000}'..);
+    let strange = |c: &char| {
+        !matches!(c,
+        '\t' | '\n' | '\r' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{fffd}' | '\u{10000}'..)
+    };
     if let Some((at, c)) = text.char_indices().find(|(_, c)| strange(c)) {
         return Err(format!(
             "line {}: the character {} cannot stand in YAML as it is; remove it, or escape it in double quotes",
@@ -163,8 +170,8 @@ fn line_of(text: &str, at: usize) -> u64 {
 
 type Placed<'a> = (&'a str, u64);
 
-/// JSON objects one after the other, if it begins with one, each with its first line; and what is left. With one at most before something else,
-/// `kubectl` goes on as if all were YAML.
+/// JSON objects one after the other, if it begins with one, each with its first line; and what is left. With one at
+/// most before something else, `kubectl` goes on as if all were YAML.
 fn json(text: &str) -> Result<(Vec<Placed<'_>>, &str, u64), String> {
     if !text.trim_start().starts_with('{') {
         return Ok((vec![], text, 1));
@@ -217,7 +224,8 @@ fn chunks(text: &str, first: u64) -> Result<Vec<Placed<'_>>, String> {
     Ok(chunks)
 }
 
-/// What a document is to `kubectl`: nothing, a resource, or a list of resources, which may leave out the kind of its items.
+/// What a document is to `kubectl`: nothing, a resource, or a list of resources, which may leave out the kind of its
+/// items.
 fn flatten(document: Option<Rc<Node>>, documents: &mut Vec<Document>) {
     let Some(node) = document.filter(|node| !matches!(node.content, Content::Scalar(Value::Null, _))) else { return };
     let text = |name: &str| match &node.content {

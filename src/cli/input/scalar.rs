@@ -1,4 +1,5 @@
-//! What a plain scalar means to `kubectl`: YAML 1.1 as its reader has it, where `yes` is a boolean, `0777` an octal number and `1__0` ten.
+//! What a plain scalar means to `kubectl`: YAML 1.1 as its reader has it, where `yes` is a boolean, `0777` an octal
+//! number and `1__0` ten.
 
 use serde_json::Value;
 
@@ -108,10 +109,14 @@ mod tests {
     #[test]
     fn plain_scalars_mean_what_kubectl_takes_them_for() {
         let cases = json!({
-            "yes": true, "Off": false, "y": true, "~": null, "0777": 511, "0o17": 15, "0x1F": 31, "0b11": 3, "-0x10": -16, "1__0": 10, "1_": 1, "08": 8,
-            "2.0": 2, "1.5": 1.5, ".5": 0.5, "1e3": 1000, "1:30": "1:30", "2026-11-23": "2026-11-23", "2026-1-2 3:4:5": "2026-1-2 3:4:5", "-": "-",
-            "+5": 5, "--5": "--5", "1e400": "1e400", "9223372036854775808": 9_223_372_036_854_775_808_u64, "-9223372036854775808": i64::MIN, "_1": "_1",
-            "18.6.1": "18.6.1", "infinity": "infinity", "0x": "0x", "1e": "1e", "yEs": "yEs", "0": 0, "-0": 0, "18446744073709551616": 18_446_744_073_709_551_616.0_f64
+            "yes": true, "Off": false, "y": true, "~": null, "0777": 511, "0o17": 15, "0x1F": 31, "0b11": 3,
+                "-0x10": -16, "1__0": 10, "1_": 1, "08": 8,
+            "2.0": 2, "1.5": 1.5, ".5": 0.5, "1e3": 1000, "1:30": "1:30", "2026-11-23": "2026-11-23",
+                "2026-1-2 3:4:5": "2026-1-2 3:4:5", "-": "-",
+            "+5": 5, "--5": "--5", "1e400": "1e400", "9223372036854775808": 9_223_372_036_854_775_808_u64,
+                "-9223372036854775808": i64::MIN, "_1": "_1",
+            "18.6.1": "18.6.1", "infinity": "infinity", "0x": "0x", "1e": "1e", "yEs": "yEs", "0": 0, "-0": 0,
+                "18446744073709551616": 18_446_744_073_709_551_616.0_f64
         });
         for (text, meaning) in cases.as_object().into_iter().flatten() {
             assert_eq!(plain(text).as_ref(), Some(meaning), "{text}");

@@ -20,7 +20,8 @@ fn line(text: &str, path: &str) -> Option<u64> {
 
 #[test]
 fn fields_know_their_lines_and_missing_ones_those_around_them() {
-    let text = "spec:\n  services:\n  - name: web\n    routes:\n    - path: /\n  - name: orders\n  labels:\n    acme.dev/a: 1\n    acme: 2\n";
+    let text = "spec:\n  services:\n  - name: web\n    routes:\n    - path: /\n  - name: orders\n  labels:\n    \
+        acme.dev/a: 1\n    acme: 2\n";
     assert_eq!(line(text, "spec.services[0].routes"), Some(4));
     assert_eq!(line(text, "spec.services[1].name"), Some(6));
     assert_eq!(line(text, "spec.services[1].image"), Some(6));

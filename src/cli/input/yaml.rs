@@ -1,5 +1,5 @@
-//! One document as a tree whose nodes know their lines. What it costs in time and memory is bounded by the size of the text: aliases share what they name,
-//! and what they would become in full is counted beforehand.
+//! One document as a tree whose nodes know their lines. What it costs in time and memory is bounded by the size of the
+//! text: aliases share what they name, and what they would become in full is counted beforehand.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -7,7 +7,10 @@ use std::rc::Rc;
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 use serde_json::Value;
 
-use super::scalar;
+use super::{
+    node::{Content, Field, Node, Size, merge, name},
+    scalar,
+};
 
 /// Nodes of a document, aliases taken apart. The largest application has a tenth of them.
 const NODES: usize = 200_000;
@@ -15,36 +18,6 @@ const NODES: usize = 200_000;
 const BYTES: usize = 4 * 1024 * 1024;
 /// As deep as anything may be nested.
 const DEPTH: usize = 64;
-
-/// A value that knows where it stands.
-pub struct Node {
-    pub line: u64,
-    pub content: Content,
-    size: Size,
-    depth: usize,
-}
-
-pub enum Content {
-    /// A scalar, and its text if most people see a text in it.
-    Scalar(Value, Option<String>),
-    List(Vec<Rc<Node>>),
-    Fields(BTreeMap<String, Field>),
-}
-
-/// A field of a mapping and the line of its key.
-#[derive(Clone)]
-pub struct Field {
-    pub line: u64,
-    pub node: Rc<Node>,
-    /// It came by a merge key `<<`, so the mapping's own may replace it.
-    merged: bool,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Size {
-    nodes: usize,
-    bytes: usize,
-}
 
 /// The first document of a text whose first line has the number `first`; None when it is empty.
 ///
@@ -156,21 +129,7 @@ impl Builder {
                 short(text)
             ));
         }
-        let value = match tag
-            .map(|tag| tag.core_suffix().ok_or_else(|| tag.suffix_in_namespace("tag:yaml.org,2002:").is_some()))
-        {
-            Some(Ok(kind)) => {
-                scalar::tagged(kind, text).ok_or_else(|| format!("'{}' is not of the type `!!{kind}`", short(text)))?
-            }
-            Some(Err(true)) => {
-                return Err("of YAML's types only str, int, float, bool and null can be sent; write a text in quotes"
-                    .to_owned());
-            }
-            None if plain => scalar::plain(text).ok_or_else(|| {
-                format!("`{text}` is no number that can be sent; put it in quotes if the text is meant")
-            })?,
-            _ => text.into(),
-        };
+        let value = value_of(text, plain, tag)?;
         let surprise = (plain && tag.is_none() && scalar::surprising(text)).then(|| text.to_owned());
         let size = Size { nodes: 1, bytes: text.len() };
         self.spend(size)?;
@@ -284,53 +243,24 @@ impl Builder {
     }
 }
 
-impl Size {
-    fn add(&mut self, other: Self) {
-        self.nodes = self.nodes.saturating_add(other.nodes);
-        self.bytes = self.bytes.saturating_add(other.bytes);
-    }
-}
-
-/// What a node is as the name of a field: `kubectl` makes `true` of a plain `on` here as well.
-fn name(node: &Node) -> Result<String, String> {
-    match &node.content {
-        Content::Scalar(Value::String(text), _) => Ok(text.clone()),
-        Content::Scalar(value @ (Value::Bool(_) | Value::Number(_)), _) => Ok(value.to_string()),
-        _ => Err("a key must be a text".to_owned()),
-    }
-}
-
-/// Adds the fields of `<<`, in the order of the file, as `kubectl` does: what stands after them replaces them. Answers what that is worth.
-fn merge(fields: &mut BTreeMap<String, Field>, from: &Rc<Node>) -> Result<Size, String> {
-    let mut size = Size::default();
-    let sources = match &from.content {
-        Content::List(items) => items.iter().rev().collect(),
-        _ => vec![from],
-    };
-    for source in sources {
-        let Content::Fields(added) = &source.content else {
-            return Err("`<<` must name a mapping, or a list of mappings".to_owned());
-        };
-        size.add(source.size);
-        fields.extend(added.iter().map(|(name, field)| (name.clone(), Field { merged: true, ..field.clone() })));
-    }
-    Ok(size)
-}
-
 /// As much of a text as belongs into a message.
 pub fn short(text: &str) -> String {
     let begin: String = text.chars().take(60).collect();
     if begin.len() < text.len() { format!("{begin}…") } else { begin }
 }
 
-impl Node {
-    pub fn value(&self) -> Value {
-        match &self.content {
-            Content::Scalar(value, _) => value.clone(),
-            Content::List(items) => items.iter().map(|item| item.value()).collect(),
-            Content::Fields(fields) => {
-                Value::Object(fields.iter().map(|(name, field)| (name.clone(), field.node.value())).collect())
-            }
+/// The value of a scalar, as its tag or its form says.
+fn value_of(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Value, String> {
+    let kind = tag.map(|tag| tag.core_suffix().ok_or_else(|| tag.suffix_in_namespace("tag:yaml.org,2002:").is_some()));
+    match kind {
+        Some(Ok(kind)) => {
+            scalar::tagged(kind, text).ok_or_else(|| format!("'{}' is not of the type `!!{kind}`", short(text)))
         }
+        Some(Err(true)) => {
+            Err("of YAML's types only str, int, float, bool and null can be sent; write a text in quotes".to_owned())
+        }
+        None if plain => scalar::plain(text)
+            .ok_or_else(|| format!("`{text}` is no number that can be sent; put it in quotes if the text is meant")),
+        _ => Ok(text.into()),
     }
 }

@@ -1,4 +1,5 @@
-//! PostgreSQL, one instance: <https://www.postgresql.org/docs/current/>; the image: <https://hub.docker.com/_/postgres>.
+//! PostgreSQL, one instance: <https://www.postgresql.org/docs/current/>; the image:
+//! <https://hub.docker.com/_/postgres>.
 
 use std::collections::BTreeSet;
 

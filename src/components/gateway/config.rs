@@ -1,5 +1,5 @@
-//! Envoy's configuration: <https://www.envoyproxy.io/docs/envoy/latest/api-v3/api>. Clusters are called as services are; a name of ours that stands beside
-//! theirs has an underscore, which no service can have.
+//! Envoy's configuration: <https://www.envoyproxy.io/docs/envoy/latest/api-v3/api>. Clusters are called as services
+//! are; a name of ours that stands beside theirs has an underscore, which no service can have.
 
 use std::collections::BTreeSet;
 
@@ -31,12 +31,16 @@ pub fn bootstrap(spec: &Gateway, routes: &[ServiceRoute], name: &str) -> Value {
         // Without a name Envoy takes no endpoints from files.
         "node": { "id": "gateway", "cluster": "microapp" },
         "admin": { "address": address("127.0.0.1", ADMIN_PORT) },
-        "overload_manager": { "resource_monitors": [extension("envoy.resource_monitors.global_downstream_max_connections",
-            "resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig", json!({ "max_active_downstream_connections": CONNECTIONS }))] },
+        "overload_manager": { "resource_monitors": [
+            extension("envoy.resource_monitors.global_downstream_max_connections",
+            "resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig", json!({
+                "max_active_downstream_connections": CONNECTIONS }))] },
         // Envoy refuses expressions larger than 100, which is less than a path.
-        "layered_runtime": { "layers": [{ "name": "static", "static_layer": { "re2.max_program_size.error_level": 1000 } }] },
+        "layered_runtime": { "layers": [{ "name": "static", "static_layer": {
+            "re2.max_program_size.error_level": 1000 } }] },
         "static_resources": {
-            "listeners": [listener(GATEWAY_STATS, HTTP_PORT, public(hosts, host, spec.trusted_proxy_hops.unwrap_or_default())), ready],
+            "listeners": [listener(GATEWAY_STATS, HTTP_PORT, public(hosts, host,
+                spec.trusted_proxy_hops.unwrap_or_default())), ready],
             "clusters": clusters,
         },
     })
@@ -69,7 +73,8 @@ fn listener(name: &str, port: i32, mut manager: Value) -> Value {
     })
 }
 
-/// The listener for requests. It faces strangers, whoever they are: an address of the cluster's network makes nobody trusted. Paths are left as they came.
+/// The listener for requests. It faces strangers, whoever they are: an address of the cluster's network makes nobody
+/// trusted. Paths are left as they came.
 fn public(virtual_hosts: Value, default_host: &str, trusted_hops: i32) -> Value {
     let mut manager = json!({
         "use_remote_address": true,
@@ -83,7 +88,8 @@ fn public(virtual_hosts: Value, default_host: &str, trusted_hops: i32) -> Value 
         "stream_idle_timeout": format!("{}s", routes::SILENCE),
         "common_http_protocol_options": { "idle_timeout": "3600s" },
         "http_protocol_options": { "accept_http_10": true, "default_host_for_http_10": default_host },
-        "http2_protocol_options": { "max_concurrent_streams": 100, "initial_stream_window_size": 65_536, "initial_connection_window_size": 1_048_576 },
+        "http2_protocol_options": { "max_concurrent_streams": 100, "initial_stream_window_size": 65_536,
+            "initial_connection_window_size": 1_048_576 },
         "upgrade_configs": [{ "upgrade_type": "websocket" }],
         "access_log": [access_log()],
         "http_filters": [repetition()],
@@ -151,18 +157,25 @@ fn retries() -> Value {
     })
 }
 
-/// Safe methods are sent again once when the connection ends before an answer: a server may have closed it just then. Retries go by route, not by
-/// method, so a filter asks for this one in a header, which Envoy takes off again; it takes it off strangers' requests, too.
+/// Safe methods are sent again once when the connection ends before an answer: a server may have closed it just then.
+/// Retries go by route, not by method, so a filter asks for this one in a header, which Envoy takes off again; it takes
+/// it off strangers' requests, too.
 fn repetition() -> Value {
-    let header = |key: &str, value: &str| json!({ "append": { "header": { "key": key, "value": value }, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" } });
-    let mutations = json!({ "mutations": { "request_mutations": [header("x-envoy-retry-on", "reset"), header("x-envoy-max-retries", "1")] } });
-    let method = json!({ "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput", "header_name": ":method" });
+    let header = |key: &str, value: &str| {
+        json!({ "append": { "header": { "key": key, "value": value },
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" } })
+    };
+    let mutations = json!({ "mutations": { "request_mutations": [header("x-envoy-retry-on", "reset"),
+        header("x-envoy-max-retries", "1")] } });
+    let method = json!({ "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
+        "header_name": ":method" });
     let safe = json!({ "single_predicate": {
         "input": { "name": "method", "typed_config": method },
         "value_match": { "safe_regex": { "google_re2": {}, "regex": "GET|HEAD|OPTIONS|TRACE" } },
     } });
     let skip = extension("skip", "filters.common.matcher.action.v3.SkipFilter", json!({}));
-    let matcher = json!({ "matcher_list": { "matchers": [{ "predicate": { "not_matcher": safe }, "on_match": { "action": skip } }] } });
+    let matcher = json!({ "matcher_list": { "matchers": [{ "predicate": { "not_matcher": safe }, "on_match": {
+        "action": skip } }] } });
     let inner =
         extension("envoy.filters.http.header_mutation", "filters.http.header_mutation.v3.HeaderMutation", mutations);
     extension(
@@ -175,11 +188,13 @@ fn repetition() -> Value {
 /// The listener for the kubelet and for Prometheus: two paths of the administration interface and nothing else of it.
 fn readiness() -> Value {
     let route = |path: &str| json!({ "match": { "path": path }, "route": { "cluster": ADMIN } });
-    json!({ "route_config": { "name": "ready", "virtual_hosts": [{ "name": "ready", "domains": ["*"], "routes": [route("/ready"), route("/stats/prometheus")] }] } })
+    json!({ "route_config": { "name": "ready", "virtual_hosts": [{ "name": "ready", "domains": ["*"], "routes": [
+        route("/ready"), route("/stats/prometheus")] }] } })
 }
 
-/// The pods of one service. A pod that refuses or resets connections is left out for a while; half of them at most, for a bad pod is better than none.
-/// Idle connections end before the server ends them: Node waits 5 seconds, others longer.
+/// The pods of one service. A pod that refuses or resets connections is left out for a while; half of them at most, for
+/// a bad pod is better than none. Idle connections end before the server ends them: Node waits 5 seconds, others
+/// longer.
 fn cluster(service: &str) -> Value {
     let limits =
         json!({ "max_connections": 16384, "max_pending_requests": 16384, "max_requests": 16384, "max_retries": 64 });
@@ -211,5 +226,6 @@ fn cluster(service: &str) -> Value {
 
 fn admin_cluster() -> Value {
     let endpoint = json!({ "endpoint": { "address": address("127.0.0.1", ADMIN_PORT) } });
-    json!({ "name": ADMIN, "type": "STATIC", "connect_timeout": "1s", "load_assignment": { "cluster_name": ADMIN, "endpoints": [{ "lb_endpoints": [endpoint] }] } })
+    json!({ "name": ADMIN, "type": "STATIC", "connect_timeout": "1s", "load_assignment": { "cluster_name": ADMIN,
+        "endpoints": [{ "lb_endpoints": [endpoint] }] } })
 }

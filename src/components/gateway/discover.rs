@@ -13,8 +13,8 @@ use crate::kit::{
     template::agent,
 };
 
-/// The agent that finds endpoints, and drains when the pod ends. Envoy starts when the agent has seen the configuration that the pod is made for, and has
-/// written its first answer.
+/// The agent that finds endpoints, and drains when the pod ends. Envoy starts when the agent has seen the configuration
+/// that the pod is made for, and has written its first answer.
 pub fn container(scope: &Scope<'_>, files: &BTreeMap<String, String>) -> Container {
     let [plan, config] = [PLAN_FILE, CONFIG_FILE].map(|name| files.get(name).map(String::as_str).unwrap_or_default());
     let digest = agents::configuration_digest(plan, config);

@@ -1,5 +1,6 @@
-//! Envoy, a proxy: <https://www.envoyproxy.io/docs/envoy/latest/>. Routes and listeners are static, and their digest is in the pod template: a finished roll proves
-//! that new routes serve. Endpoints come from files that `agent discover` keeps, so that scaling rolls nothing.
+//! Envoy, a proxy: <https://www.envoyproxy.io/docs/envoy/latest/>. Routes and listeners are static, and their digest is
+//! in the pod template: a finished roll proves that new routes serve. Endpoints come from files that `agent discover`
+//! keeps, so that scaling rolls nothing.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ const NEWS: i64 = 10;
 const LONGEST_DRAIN: i64 = 120;
 /// Seconds that Envoy needs to stop.
 const STOP: i64 = 5;
-/// Ports that a service mesh must leave alone: the kubelet speaks to them from outside of the mesh, and a drain must not depend on another sidecar.
+/// Ports that a service mesh must leave alone: the kubelet speaks to them from outside of the mesh, and a drain must
+/// not depend on another sidecar.
 const NO_MESH: [&str; 2] = ["traffic.sidecar.istio.io/excludeInboundPorts", "config.linkerd.io/skip-inbound-ports"];
 
 pub struct Envoy;

@@ -76,7 +76,8 @@ pub fn route_conflicts(spec: &Gateway, wiring: &Wiring) -> Vec<Problem> {
         }
         let Some(other) = other else { continue };
         let message = format!(
-            "'{}' of '{service}' is already routed to '{other}'; change the `path`, the `match` or the `hosts` of one of them",
+            "'{}' of '{service}' is already routed to '{other}'; change the `path`, the `match` or the `hosts` of \
+                one of them",
             route.path
         );
         problems.push(Problem::new(format!("{}.path", dependency.path), reason::ROUTE_CONFLICT, message));
@@ -98,7 +99,8 @@ pub fn too_large(scope: &Scope<'_>, spec: &Gateway, wiring: &Wiring) -> Option<P
         ..=1 => "write shorter ones in `path` and `rewrite`".to_owned(),
         lists => {
             format!(
-                "its hosts have {lists} different lists of routes; leave `hosts` out of routes, or write the same ones in all, so that they share one list"
+                "its hosts have {lists} different lists of routes; leave `hosts` out of routes, or write the same \
+                    ones in all, so that they share one list"
             )
         }
     };
@@ -107,8 +109,8 @@ pub fn too_large(scope: &Scope<'_>, spec: &Gateway, wiring: &Wiring) -> Option<P
     (bytes > LARGEST).then(|| Problem::new("spec.gateway", reason::GATEWAY_TOO_LARGE, message))
 }
 
-/// Where the gateway answers, as far as it is known: outside the cluster if it is exposed, else inside. It answers only to its hosts, if there are any, and a
-/// wildcard is no address.
+/// Where the gateway answers, as far as it is known: outside the cluster if it is exposed, else inside. It answers only
+/// to its hosts, if there are any, and a wildcard is no address.
 pub fn url(scope: &Scope<'_>, spec: &Gateway) -> Option<String> {
     let name = scope.component(Gateway::ROLE, "");
     let service = scope.observed.service(&name);

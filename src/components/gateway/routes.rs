@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Gateway, ServiceRoute};
 
-/// Segments `.` and `..`, however they are encoded and whatever ends them. Who sends them unresolved wants a service to resolve them, which would
-/// lead out of its routes.
+/// Segments `.` and `..`, however they are encoded and whatever ends them. Who sends them unresolved wants a service to
+/// resolve them, which would lead out of its routes.
 const DOT_SEGMENTS: &str = r"(?i).*(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:(?:/|\\|%2f|%5c|;|%3b).*)?";
 
 /// Hosts that have the same routes, with the routes by index, in the order in which they are tried.
@@ -17,7 +17,8 @@ pub struct Group<'a> {
     routes: Vec<usize>,
 }
 
-/// Envoy looks only into the most specific of its virtual hosts, so everything that a host answers to stands in its own. Hosts that answer alike share one.
+/// Envoy looks only into the most specific of its virtual hosts, so everything that a host answers to stands in its
+/// own. Hosts that answer alike share one.
 pub fn groups<'a>(spec: &'a Gateway, routes: &'a [ServiceRoute]) -> Vec<Group<'a>> {
     let mut named: BTreeMap<&str, Vec<usize>> = spec.hosts.iter().map(|host| (host.as_str(), vec![])).collect();
     if spec.hosts.is_empty() {
@@ -36,8 +37,8 @@ pub fn groups<'a>(spec: &'a Gateway, routes: &'a [ServiceRoute]) -> Vec<Group<'a
     groups
 }
 
-/// The routes of one host: its own, those of the wildcards above it, and those of any host. The first that matches wins: exact before prefix, long before
-/// short, and of equal ones that of the more specific host.
+/// The routes of one host: its own, those of the wildcards above it, and those of any host. The first that matches
+/// wins: exact before prefix, long before short, and of equal ones that of the more specific host.
 fn tried(host: &str, named: &BTreeMap<&str, Vec<usize>>, anywhere: &[usize], routes: &[ServiceRoute]) -> Vec<usize> {
     let own = named.get_key_value(host).into_iter();
     let above = wildcards(host).filter_map(|wildcard| named.get_key_value(wildcard.as_str()));
@@ -100,7 +101,8 @@ fn route(it: &ServiceRoute) -> Value {
     if let Some(rewrite) = &route.rewrite {
         let bare = rewrite.trim_end_matches('/');
         match (route.exact, ends, bare.len() == rewrite.len()) {
-            // All of a path is replaced, or a prefix without a slash by another one, which leaves the slash that follows.
+            // All of a path is replaced, or a prefix without a slash by another one, which leaves the slash that
+            // follows.
             (true, ..) | (false, false, true) => action["prefix_rewrite"] = rewrite.as_str().into(),
             (false, true, _) => action["prefix_rewrite"] = format!("{bare}/").into(),
             (false, false, false) => {

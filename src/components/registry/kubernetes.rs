@@ -1,5 +1,6 @@
-//! Kubernetes' own records of ready pods: <https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/>. Every service has a Service, whose
-//! EndpointSlices `agent discover` reads beside the gateway; so this engine runs nothing.
+//! Kubernetes' own records of ready pods: <https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/>.
+//! Every service has a Service, whose EndpointSlices `agent discover` reads beside the gateway; so this engine runs
+//! nothing.
 
 use super::Registry;
 use crate::components::{Engine, Wiring};

@@ -64,8 +64,9 @@ pub fn config_files(spec: &Service) -> (Vec<Volume>, Vec<VolumeMount>) {
     (spec.config_files.iter().map(volume).collect(), spec.config_files.iter().map(mount).collect())
 }
 
-/// The bindings as files: what is no secret comes from a ConfigMap of the service's, the login from its Secret; Kubernetes puts both into one folder.
-/// Keys carry a digest of the content: a new pod begins with no older content that the kubelet still knows, and an old one keeps its own.
+/// The bindings as files: what is no secret comes from a ConfigMap of the service's, the login from its Secret;
+/// Kubernetes puts both into one folder. Keys carry a digest of the content: a new pod begins with no older content
+/// that the kubelet still knows, and an old one keeps its own.
 pub fn binding_files(scope: &Scope<'_>, spec: &Service, wiring: &PartWiring) -> Option<(ConfigMap, Volume)> {
     if wiring.bindings.is_empty() {
         return None;

@@ -15,15 +15,26 @@ pub const DEFAULT_USER: i64 = 10001;
 /// One of your services: an image, how it is reached and what it uses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.protocol) || self.protocol != 'None' || !has(self.port)").message("`port` may not be set when `protocol` is 'None'; a worker that is connected to wants `protocol: TCP`").field_path(".port"))]
-#[x_kube(validation = Rule::new("!has(self.routes) || size(self.routes) == 0 || !has(self.protocol) || self.protocol == 'HTTP'").message("`routes` need `protocol` 'HTTP'; remove them, or the `protocol`").field_path(".routes"))]
-#[x_kube(validation = Rule::new("!has(self.protocol) || self.protocol != 'None' || !has(self.health) || has(self.ports) && size(self.ports) > 0 || (has(self.health.probe) ? self.health.probe == 'None' : !has(self.health.readinessPath) && !has(self.health.livenessPath))").message("a probe needs a port, and `protocol` 'None' without `ports` has none; remove `health`").field_path(".health"))]
-#[x_kube(validation = Rule::new("!has(self.ports) || has(self.protocol) && self.protocol == 'None' || self.ports.all(p, p.port != (has(self.port) ? self.port : 8080))").message("`ports` may not repeat `port`, which is 8080 unless it is set").field_path(".ports"))]
-#[x_kube(validation = Rule::new("!has(self.calls) || self.calls.all(c, c.service != self.name)").message("a service may not call itself; remove its own name from `calls`").field_path(".calls"))]
+#[x_kube(validation = Rule::new("!has(self.protocol) || self.protocol != 'None' || !has(self.port)")
+    .message("`port` may not be set when `protocol` is 'None'; a worker that is connected to wants \
+        `protocol: TCP`").field_path(".port"))]
+#[x_kube(validation = Rule::new("!has(self.routes) || size(self.routes) == 0 || !has(self.protocol) || self.protocol \
+    == 'HTTP'").message("`routes` need `protocol` 'HTTP'; remove them, or the `protocol`").field_path(".routes"))]
+#[x_kube(validation = Rule::new("!has(self.protocol) || self.protocol != 'None' || !has(self.health) || \
+    has(self.ports) && size(self.ports) > 0 || (has(self.health.probe) ? self.health.probe == 'None' : \
+    !has(self.health.readinessPath) && !has(self.health.livenessPath))").message("a probe needs a port, and \
+    `protocol` 'None' without `ports` has none; remove `health`").field_path(".health"))]
+#[x_kube(validation = Rule::new("!has(self.ports) || has(self.protocol) && self.protocol == 'None' || \
+    self.ports.all(p, p.port != (has(self.port) ? self.port : 8080))").message("`ports` may not repeat `port`, \
+    which is 8080 unless it is set").field_path(".ports"))]
+#[x_kube(validation = Rule::new("!has(self.calls) || self.calls.all(c, c.service != self.name)").message("a service \
+    may not call itself; remove its own name from `calls`").field_path(".calls"))]
 pub struct Service {
-    /// Its name: at most 24 characters of a-z, 0-9 and single dashes, beginning with a letter. Other services reach it as `<app>--<name>`.
+    /// Its name: at most 24 characters of a-z, 0-9 and single dashes, beginning with a letter. Other services reach it
+    /// as `<app>--<name>`.
     #[schemars(length(min = 1, max = 24))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$')").message("`name` must be made of a-z, 0-9 and single dashes, and begin with a letter"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$')").message("`name` must be made of \
+        a-z, 0-9 and single dashes, and begin with a letter"))]
     pub name: String,
     /// The image to run. Give a full reference; a digest is best.
     #[schemars(length(min = 1, max = 512))]
@@ -40,7 +51,8 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    #[x_kube(validation = Rule::new("self.all(p, self.exists_one(q, q.port == p.port))").message("two of the `ports` have the same number; remove one of them"))]
+    #[x_kube(validation = Rule::new("self.all(p, self.exists_one(q, q.port == p.port))").message("two of the `ports` \
+        have the same number; remove one of them"))]
     pub ports: Vec<ExtraPort>,
     /// How many pods. Default: 1, or 2 when `availability` is `HighlyAvailable`. 0 is legal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,16 +66,20 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub args: Vec<String>,
-    /// Numeric user that it runs as. Default: 10001. Always set, so images of root or of a named user start too. The root file system is read-only, `/tmp` is writable and holds up to 1Gi.
+    /// Numeric user that it runs as. Default: 10001. Always set, so images of root or of a named user start too. The
+    /// root file system is read-only, `/tmp` is writable and holds up to 1Gi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub run_as_user: Option<i64>,
     /// What the gateway sends to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new("self.all(r, self.exists_one(q, q.path == r.path && (has(q.match) ? q.match : 'Prefix') == (has(r.match) ? r.match : 'Prefix')))").message("two of the `routes` have the same `path` and `match`; remove one of them"))]
+    #[x_kube(validation = Rule::new("self.all(r, self.exists_one(q, q.path == r.path && (has(q.match) ? q.match : \
+        'Prefix') == (has(r.match) ? r.match : 'Prefix')))").message("two of the `routes` have the same `path` and \
+        `match`; remove one of them"))]
     pub routes: Vec<Route>,
-    /// The components that it uses. Each gives it an address, a login of its own and the variables that carry them. Default: none.
+    /// The components that it uses. Each gives it an address, a login of its own and the variables that carry them.
+    /// Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["component".into()]))]
@@ -79,7 +95,8 @@ pub struct Service {
     /// CPU and memory of each pod. Default: requests of 50m and 64Mi, no limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Environment variables. They stand after ours, so `$(DATABASE_HOST)` works in a `value`. One with the name of one of ours takes its place: `DATABASE_URL` is then made from your `DATABASE_HOST`.
+    /// Environment variables. They stand after ours, so `$(DATABASE_HOST)` works in a `value`. One with the name of one
+    /// of ours takes its place: `DATABASE_URL` is then made from your `DATABASE_HOST`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -143,7 +160,8 @@ pub enum PortProtocol {
 pub struct ExtraPort {
     /// Its name: at most 15 characters.
     #[schemars(length(min = 1, max = 15))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z]([a-z0-9]*(-[a-z0-9]+)*)$') && self != 'main'").message("`name` must be made of a-z, 0-9 and single dashes, begin with a letter, and may not be 'main'"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z]([a-z0-9]*(-[a-z0-9]+)*)$') && self != 'main'")
+        .message("`name` must be made of a-z, 0-9 and single dashes, begin with a letter, and may not be 'main'"))]
     pub name: String,
     /// The number that the service listens on.
     #[schemars(range(min = 1, max = 65535))]
@@ -164,17 +182,19 @@ pub struct Route {
     /// `Prefix` (default) or `Exact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#match: Option<PathMatch>,
-    /// Host names that it answers to, each one of `gateway.hosts`. Default: all of them. Of two equal paths that of the more specific host is taken.
+    /// Host names that it answers to, each one of `gateway.hosts`. Default: all of them. Of two equal paths that of the
+    /// more specific host is taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("items" = forms::host_pattern()))]
     pub hosts: Vec<String>,
-    /// What replaces `path` before the service sees the request; one slash stands between it and the rest. Default: the path arrives as it came.
+    /// What replaces `path` before the service sees the request; one slash stands between it and the rest. Default: the
+    /// path arrives as it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(validation = Rule::new(REQUEST_PATH).message(ROUTE_PATH_TEXT))]
     pub rewrite: Option<String>,
-    /// Seconds until the gateway gives up with 504. Default: 30. 0 means never, for streams and WebSockets; those of other routes end when they are silent for
-    /// 300 seconds, or for `timeoutSeconds` if that is more.
+    /// Seconds until the gateway gives up with 504. Default: 30. 0 means never, for streams and WebSockets; those of
+    /// other routes end when they are silent for 300 seconds, or for `timeoutSeconds` if that is more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86400))]
     pub timeout_seconds: Option<i32>,
@@ -201,10 +221,12 @@ pub enum PathMatch {
 pub struct Use {
     /// Which one. The application must declare it.
     pub component: UsedComponent,
-    /// Name of the database inside the server. Default: the service's name. Two services may name the same. It is kept when the service is renamed.
+    /// Name of the database inside the server. Default: the service's name. Two services may name the same. It is kept
+    /// when the service is renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 55))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9]*([-_][a-z0-9]+)*$')").message("`databaseName` must be made of a-z, 0-9 and single '-' or '_', and begin with a letter"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9]*([-_][a-z0-9]+)*$')").message("`databaseName` must \
+        be made of a-z, 0-9 and single '-' or '_', and begin with a letter"))]
     pub database_name: Option<String>,
     /// `ReadWrite` (default) or `ReadOnly`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -248,8 +270,11 @@ pub enum WaitFor {
 /// How Kubernetes learns whether a service is ready and alive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.probe) || self.probe != 'HTTP' || has(self.readinessPath)").message("`readinessPath` must be set when `probe` is 'HTTP'"))]
-#[x_kube(validation = Rule::new("!has(self.probe) || self.probe == 'HTTP' || !has(self.readinessPath) && !has(self.livenessPath)").message("`readinessPath` and `livenessPath` need `probe` 'HTTP'; remove `probe` or the paths"))]
+#[x_kube(validation = Rule::new("!has(self.probe) || self.probe != 'HTTP' || has(self.readinessPath)")
+    .message("`readinessPath` must be set when `probe` is 'HTTP'"))]
+#[x_kube(validation = Rule::new("!has(self.probe) || self.probe == 'HTTP' || !has(self.readinessPath) && \
+    !has(self.livenessPath)").message("`readinessPath` and `livenessPath` need `probe` 'HTTP'; remove `probe` or \
+    the paths"))]
 pub struct Health {
     /// How it is asked: `HTTP` (default when a path is set), `TCP` (default otherwise), or `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -259,7 +284,8 @@ pub struct Health {
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(validation = Rule::new(REQUEST_PATH).message(REQUEST_PATH_TEXT))]
     pub readiness_path: Option<String>,
-    /// Path on `port` that answers 200 unless the service must be restarted. Default: it is restarted only when it ends.
+    /// Path on `port` that answers 200 unless the service must be restarted. Default: it is restarted only when it
+    /// ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(validation = Rule::new(REQUEST_PATH).message(REQUEST_PATH_TEXT))]
@@ -281,7 +307,8 @@ pub enum Probe {
 /// An environment variable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.value) != has(self.valueFrom)").message("exactly one of `value` and `valueFrom` must be set"))]
+#[x_kube(validation = Rule::new("has(self.value) != has(self.valueFrom)").message("exactly one of `value` and \
+    `valueFrom` must be set"))]
 pub struct Variable {
     /// Its name.
     #[schemars(length(min = 1, max = 253))]
@@ -299,9 +326,11 @@ pub struct Variable {
 /// Where the value of a variable comes from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.secretKeyRef) != has(self.configMapKeyRef)").message("exactly one of `secretKeyRef` and `configMapKeyRef` must be set"))]
+#[x_kube(validation = Rule::new("has(self.secretKeyRef) != has(self.configMapKeyRef)").message("exactly one of \
+    `secretKeyRef` and `configMapKeyRef` must be set"))]
 pub struct ValueFrom {
-    /// One key of a Secret. A change of its content rolls the pods within about two minutes. The operator never reads it.
+    /// One key of a Secret. A change of its content rolls the pods within about two minutes. The operator never reads
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_ref: Option<KeyRef>,
     /// One key of a ConfigMap.
@@ -312,11 +341,13 @@ pub struct ValueFrom {
 /// A whole ConfigMap or Secret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.secretRef) != has(self.configMapRef)").message("exactly one of `secretRef` and `configMapRef` must be set"))]
+#[x_kube(validation = Rule::new("has(self.secretRef) != has(self.configMapRef)").message("exactly one of `secretRef` \
+    and `configMapRef` must be set"))]
 pub struct Source {
     /// Your name for it.
     #[schemars(length(min = 1, max = 40))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]+(-[a-z0-9]+)*$')").message("`name` must be made of a-z, 0-9 and single dashes"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]+(-[a-z0-9]+)*$')").message("`name` must be made of a-z, \
+        0-9 and single dashes"))]
     pub name: String,
     /// The Secret. A change of its content rolls the pods within about two minutes. The operator never reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
-//! [PostgreSQL](https://www.postgresql.org/docs/current/user-manag.html): each database belongs to a role that nobody can log in as, and is read through another one;
-//! a login is a member of one of the two. So every login that may write acts as the owner, and two services can use each other's tables.
+//! [PostgreSQL](https://www.postgresql.org/docs/current/user-manag.html): each database belongs to a role that nobody
+//! can log in as, and is read through another one; a login is a member of one of the two. So every login that may write
+//! acts as the owner, and two services can use each other's tables.
 
 mod catalog;
 mod proof;

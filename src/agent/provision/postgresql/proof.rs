@@ -1,4 +1,5 @@
-//! A binding is proved by using it: log in as the service, with the service's own Secret, to its own database, and ask what may be done there.
+//! A binding is proved by using it: log in as the service, with the service's own Secret, to its own database, and ask
+//! what may be done there.
 
 use std::path::Path;
 
@@ -22,10 +23,12 @@ const RIGHTS: &str = "
     SELECT session_user::text AS identity,
         current_user::text AS acting,
         (current_setting('server_version_num')::int / 10000)::text AS major,
-        EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public' AND NOT has_schema_privilege(oid, 'CREATE')) AS public_closed,
+        EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public' AND NOT has_schema_privilege(oid, 'CREATE')) AS
+            public_closed,
         has_database_privilege(current_database(), 'CREATE')
             OR EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public' AND has_schema_privilege(oid, 'CREATE'))
-            OR EXISTS (SELECT FROM tables WHERE has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS may_write,
+            OR EXISTS (SELECT FROM tables WHERE has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS
+                may_write,
         (SELECT bool_and(has_table_privilege(oid, 'SELECT')) FROM tables) IS NOT FALSE AS reads_all";
 
 /// One proof for each login, in the plan's order.

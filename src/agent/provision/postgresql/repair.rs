@@ -1,4 +1,5 @@
-//! From what a server has to what it must have. Everything that we make is marked in the same transaction; what exists without our mark is never touched.
+//! From what a server has to what it must have. Everything that we make is marked in the same transaction; what exists
+//! without our mark is never touched.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +15,8 @@ use super::{Failure, Login, access_role, owner, reader, within};
 use crate::agent::provision::Obstacle;
 use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof};
 
-/// Makes what is missing. One binding's obstacle never stops the others; a server that does not let us in is an obstacle for all.
+/// Makes what is missing. One binding's obstacle never stops the others; a server that does not let us in is an
+/// obstacle for all.
 pub async fn repair(server: &PostgreSQL, mark: &str, logins: &Path, proofs: &[Proof]) -> Vec<Obstacle> {
     let obstacle = |login: &DatabaseLogin, failure: &Failure| Obstacle {
         service: login.service.clone(),
@@ -70,8 +72,8 @@ struct Repair<'a> {
 }
 
 impl Repair<'_> {
-    /// First of all ends what should not be: logins that nobody wants, and everybody's way into the server's own databases. What cannot be ended is an
-    /// obstacle of its own, and in nobody's way.
+    /// First of all ends what should not be: logins that nobody wants, and everybody's way into the server's own
+    /// databases. What cannot be ended is an obstacle of its own, and in nobody's way.
     async fn close(&self, catalog: &Catalog) -> Vec<Obstacle> {
         let obstacle =
             |what: &str, failure| Obstacle { service: what.into(), component: self.server.component.clone(), failure };
@@ -92,18 +94,13 @@ impl Repair<'_> {
     async fn database(&self, database: &str, catalog: &Catalog) -> Result<(), Failure> {
         let groups = [owner(database), reader(database)];
         let existing = catalog.databases.get(database);
-        // Making a database cannot be undone by a transaction that also marks it: until the mark is there, its owner, who is marked, says that it is ours.
+        // Making a database cannot be undone by a transaction that also marks it: until the mark is there, its owner,
+        // who is marked, says that it is ours.
         if existing.is_some_and(|it| !it.marked && it.owner != groups[0]) {
             return Err(not_ours("database", database));
         }
         for group in &groups {
-            match catalog.roles.get(group) {
-                None => {
-                    self.execute(&self.admin, &[format!("CREATE ROLE {}", name(group)), self.marking(group)]).await?
-                }
-                Some(role) if !role.ours => return Err(not_ours("role", group)),
-                Some(_) => {}
-            }
+            self.group(group, catalog).await?;
         }
         let new = Database {
             marked: false,
@@ -114,11 +111,8 @@ impl Repair<'_> {
         };
         if existing.is_none() {
             // Of the template that nobody can be in: a session in the other one would be in the way.
-            self.execute(
-                &self.admin,
-                &[format!("CREATE DATABASE {} OWNER {} TEMPLATE template0", name(database), name(&groups[0]))],
-            )
-            .await?;
+            let template = format!("CREATE DATABASE {} OWNER {} TEMPLATE template0", name(database), name(&groups[0]));
+            self.execute(&self.admin, &[template]).await?;
             info!(component = self.server.component, database, "created");
         }
         self.execute(&self.admin, &closing_to_others(database, existing.unwrap_or(&new), &self.mark)).await?;
@@ -126,19 +120,32 @@ impl Repair<'_> {
         let admin = session::inside(self.server, &self.login, database, catalog.version, settings).await?;
         let found = Inside::read(&admin, database, &self.mark).await?;
         self.execute(&admin, &opening_to_readers(database, &found)).await?;
-        for login in &found.astray {
-            // It waits for tables that are in use; until then they can be used as before.
-            match self.execute(&admin, &[format!("REASSIGN OWNED BY {} TO {}", name(login), name(&groups[0]))]).await {
-                Ok(()) => {
-                    info!(component = self.server.component, database, login, "what the login made is the owner's now")
+        self.reassign(&admin, database, &found.astray).await;
+        Ok(())
+    }
+
+    /// A role that owns a database, or reads it.
+    async fn group(&self, group: &str, catalog: &Catalog) -> Result<(), Failure> {
+        match catalog.roles.get(group) {
+            None => self.execute(&self.admin, &[format!("CREATE ROLE {}", name(group)), self.marking(group)]).await,
+            Some(role) if !role.ours => Err(not_ours("role", group)),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Gives the owner what logins made while they did not act as the owner. It waits for tables that are in use; until
+    /// then they can be used as before.
+    async fn reassign(&self, admin: &Client, database: &str, logins: &[String]) {
+        let component = &self.server.component;
+        for login in logins {
+            let statement = format!("REASSIGN OWNED BY {} TO {}", name(login), name(&owner(database)));
+            match self.execute(admin, &[statement]).await {
+                Ok(()) => info!(component, database, login, "what the login made is the owner's now"),
+                Err(failure) => {
+                    warn!(component, database, login, "what the login made stays its own for now: {failure}")
                 }
-                Err(failure) => warn!(
-                    component = self.server.component,
-                    database, login, "what the login made stays its own for now: {failure}"
-                ),
             }
         }
-        Ok(())
     }
 
     async fn login(
@@ -266,7 +273,8 @@ fn closing_to_others(database: &str, found: &Database, mark: &str) -> Vec<String
     statements
 }
 
-/// What gives the owner the schema that is always there, and lets readers read what there is and what the owner will make.
+/// What gives the owner the schema that is always there, and lets readers read what there is and what the owner will
+/// make.
 fn opening_to_readers(database: &str, found: &Inside) -> Vec<String> {
     let (owner, reader) = (name(&owner(database)), name(&reader(database)));
     let mut statements = Vec::new();

@@ -1,5 +1,6 @@
-//! How sessions begin. Whoever owns a database sets the defaults of every session in it, and names operators and functions as he likes. So nothing that is
-//! asked depends on them: what a client asks for at its start outranks every default, and names are looked up among the server's own alone.
+//! How sessions begin. Whoever owns a database sets the defaults of every session in it, and names operators and
+//! functions as he likes. So nothing that is asked depends on them: what a client asks for at its start outranks every
+//! default, and names are looked up among the server's own alone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +17,8 @@ pub const MAINTENANCE: &str = "postgres";
 /// What everybody begins with. `pg_temp` is named, for it would be searched first otherwise.
 const NAMES: &[(&str, &str)] = &[("search_path", "pg_catalog,pg_temp")];
 
-/// What the administrator begins with besides: itself, allowed to write, and never stopped or kept waiting by what others have set or locked.
+/// What the administrator begins with besides: itself, allowed to write, and never stopped or kept waiting by what
+/// others have set or locked.
 const ADMINISTRATOR: &[(&str, &str)] = &[
     ("role", "none"),
     ("row_security", "off"),
@@ -51,7 +53,8 @@ pub async fn as_administrator(server: &PostgreSQL, login: &Login) -> Result<Clie
     connect(server, login, MAINTENANCE, &administrator()).await
 }
 
-/// A session of the administrator in a database that belongs to services. `there` is what their owner has set, as the administrator would have it.
+/// A session of the administrator in a database that belongs to services. `there` is what their owner has set, as the
+/// administrator would have it.
 pub async fn inside(
     server: &PostgreSQL,
     login: &Login,
@@ -103,7 +106,8 @@ fn config(server: &PostgreSQL, login: &Login, database: &str, settings: &Setting
     config
 }
 
-/// As the server reads them at the start of a session: words between spaces, in which a backslash takes its meaning from what follows.
+/// As the server reads them at the start of a session: words between spaces, in which a backslash takes its meaning
+/// from what follows.
 fn options(settings: &Settings) -> String {
     let escaped = |value: &str| value.replace('\\', r"\\").replace(' ', r"\ ");
     let all: Vec<String> = settings.iter().map(|(name, value)| format!("-c {name}={}", escaped(value))).collect();
