@@ -226,7 +226,8 @@ pub fn pod(from: &Pod) -> observed::Pod {
     };
     let status = from.status.clone().unwrap_or_default();
     let condition = |kind: &str| status.conditions.iter().flatten().find(|c| c.type_ == kind).cloned();
-    let ready = condition("Ready").is_some_and(|c| c.status == "True");
+    let readiness = condition("Ready");
+    let ready = readiness.as_ref().is_some_and(|c| c.status == "True");
     let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
     let unschedulable = condition("PodScheduled")
         .filter(|c| c.status == "False")
@@ -237,6 +238,7 @@ pub fn pod(from: &Pod) -> observed::Pod {
         ready,
         deleting: from.metadata.deletion_timestamp.is_some(),
         revision: label("controller-revision-hash"),
+        since: readiness.and_then(|c| c.last_transition_time).map(|since| since.0),
         trouble: unschedulable
             .or_else(|| containers.filter_map(trouble).next())
             .filter(|_| !ready)

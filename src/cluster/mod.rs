@@ -13,6 +13,7 @@ pub mod plan;
 pub mod prune;
 pub mod publish;
 mod secret;
+pub mod unstick;
 pub mod watch;
 pub mod whose;
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, PartialObjectMeta, Preconditions, PropagationPolicy},
@@ -18,7 +17,7 @@ use crate::app::MicroserviceApp;
 use crate::kit::{
     digest,
     objects::{Id, Object},
-    observed::{Observed, Record, Workload},
+    observed::{Observed, Record},
     owned::{Owned, Prune},
 };
 
@@ -86,52 +85,10 @@ async fn delete(client: &Client, index: &Index, key: &AppKey, id: &Id, record: &
     Ok(())
 }
 
-fn params(uid: &str) -> DeleteParams {
+pub(super) fn params(uid: &str) -> DeleteParams {
     DeleteParams {
         propagation_policy: Some(PropagationPolicy::Background),
         preconditions: Some(Preconditions { uid: Some(uid.into()), resource_version: None }),
         ..Default::default()
     }
-}
-
-/// Deletes pods of StatefulSets that are stuck on an old revision: the controller never replaces a pod that is not
-/// ready by one of a newer revision (kubernetes/kubernetes#67250).
-///
-/// # Errors
-/// When the API server could not be asked; the next pass tries again.
-pub async fn unstick(
-    client: &Client,
-    key: &AppKey,
-    observed: &Observed,
-    stateful: &[(&str, &Workload)],
-) -> Result<(), Error> {
-    // A StatefulSet makes its pods before it says of which revision they are to be.
-    for (set, workload) in stateful.iter().filter(|(_, workload)| workload.observed && !workload.revision.is_empty()) {
-        let stuck = observed.pods.iter().filter(|(name, pod)| {
-            is_of(name, set)
-                && !pod.ready
-                && !pod.deleting
-                && !pod.revision.is_empty()
-                && pod.revision != workload.revision
-        });
-        for (name, pod) in stuck {
-            let api: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
-            match within(api.delete(name, &params(&pod.uid))).await {
-                Ok(_) => tracing::info!(
-                    app = key.name,
-                    namespace = key.namespace,
-                    pod = name,
-                    "deleted a pod that was stuck on an old revision"
-                ),
-                Err(error) if error.is_not_found() || error.is_conflict() => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a pod is one of a StatefulSet: `<set>-<ordinal>`.
-fn is_of(pod: &str, set: &str) -> bool {
-    pod.strip_prefix(set).and_then(|rest| rest.strip_prefix('-')).is_some_and(|ordinal| ordinal.parse::<u32>().is_ok())
 }

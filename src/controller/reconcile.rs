@@ -13,7 +13,7 @@ use crate::cluster::{
     Error as ClusterError,
     apply::{Applier, differences},
     index::AppKey,
-    prune, publish,
+    prune, publish, unstick,
 };
 use crate::kit::{objects::Id, observed::Observed, problem::Problem, reason};
 
@@ -161,7 +161,7 @@ async fn clean(app: &App<'_>, desired: &Desired<'_>, key: &AppKey, context: &Con
         .filter(|o| o.kind.kind == "StatefulSet" && !o.is_held())
         .filter_map(|o| Some((o.name.as_str(), observed.workload("StatefulSet", &o.name)?)))
         .collect();
-    let unstuck = prune::unstick(&context.client, key, observed, &stateful).await;
+    let unstuck = unstick::unstick(&context.client, key, observed, &stateful).await;
     match pruned.and_then(|pruned| unstuck.map(|()| pruned)) {
         Ok(true) => Ok(()),
         Ok(false) => Err("obsolete objects are pruned once all watches are synced".into()),
@@ -178,7 +178,8 @@ fn next(
     state: &mut State,
     now: Timestamp,
 ) -> Action {
-    let due = if is_paused(app) { None } else { state.memory.next_due(&desired.objects) };
+    let due = [state.memory.next_due(&desired.objects), unstick::due(desired.scope.observed)];
+    let due = due.into_iter().flatten().min().filter(|_| !is_paused(app));
     if !applied.is_well() {
         state.failures = state.failures.saturating_add(1);
         return Action::requeue(backoff(

@@ -151,6 +151,8 @@ pub struct Pod {
     pub deleting: bool,
     /// Label `controller-revision-hash`.
     pub revision: String,
+    /// Since when it is ready, or not.
+    pub since: Option<Timestamp>,
     /// Why it is not ready, if it says so: reason and message of its first failing container or condition.
     pub trouble: Option<(String, String)>,
 }
