@@ -27,28 +27,29 @@ use super::{
 use crate::kit::{
     agents::{REPORT_KEY, REPORT_LIMIT, Report},
     objects::Id,
-    owned::{OWNED, Owned, Watched},
+    owned::{Owned, Served, Watched},
     scope::{APP, REPORT},
 };
 
-/// How many watches [`start`] starts.
-pub fn count() -> usize {
-    watched().count() + 2
+/// How many watches [`start`] starts for these kinds.
+pub fn count(kinds: &'static [Owned]) -> usize {
+    watched(kinds).count() + 2
 }
 
-fn watched() -> impl Iterator<Item = &'static Owned> {
-    OWNED.iter().filter(|row| row.watched != Watched::Never)
+fn watched(kinds: &'static [Owned]) -> impl Iterator<Item = &'static Owned> {
+    kinds.iter().filter(|row| row.watched != Watched::Never)
 }
 
-/// Starts all watches, of one namespace or of all. They end when the answer is dropped.
-pub fn start(client: &Client, namespace: Option<&str>, index: &Arc<Index>) -> JoinSet<()> {
+/// Starts the watches of these kinds, of pods and of reports, of one namespace or of all. They end when the answer is
+/// dropped.
+pub fn start(client: &Client, namespace: Option<&str>, index: &Arc<Index>, kinds: &'static [Owned]) -> JoinSet<()> {
     let mut watches = JoinSet::new();
-    for (number, row) in watched().enumerate() {
+    for (number, row) in watched(kinds).enumerate() {
         let (kind, index) = (resource(row), index.clone());
         match row.watched {
             Watched::Facts => watches.spawn(follow(
                 scoped::<DynamicObject>(client, namespace, &kind),
-                APP,
+                (APP, row.served),
                 number,
                 Objects(row, index, facts::record),
             )),
@@ -57,16 +58,21 @@ pub fn start(client: &Client, namespace: Option<&str>, index: &Arc<Index>) -> Jo
                     |_: &str, object: &PartialObjectMeta<DynamicObject>| facts::metadata_record(&object.metadata);
                 watches.spawn(follow(
                     scoped::<PartialObjectMeta<DynamicObject>>(client, namespace, &kind),
-                    APP,
+                    (APP, row.served),
                     number,
                     Objects(row, index, read),
                 ))
             }
         };
     }
-    let next = watched().count();
-    watches.spawn(follow(typed::<Pod>(client, namespace), APP, next, Pods(index.clone())));
-    watches.spawn(follow(typed::<ConfigMap>(client, namespace), REPORT, next + 1, Reports(index.clone())));
+    let next = watched(kinds).count();
+    watches.spawn(follow(typed::<Pod>(client, namespace), (APP, Served::Always), next, Pods(index.clone())));
+    watches.spawn(follow(
+        typed::<ConfigMap>(client, namespace),
+        (REPORT, Served::Always),
+        next + 1,
+        Reports(index.clone()),
+    ));
     watches
 }
 
@@ -101,7 +107,7 @@ trait Sink<K> {
     fn index(&self) -> &Index;
 }
 
-async fn follow<K>(api: Api<K>, label: &str, number: usize, sink: impl Sink<K>)
+async fn follow<K>(api: Api<K>, (label, served): (&str, Served), number: usize, sink: impl Sink<K>)
 where
     K: Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
@@ -109,6 +115,12 @@ where
     let mut named = Named::new();
     loop {
         let news = stream.try_next().await;
+        if served == Served::IfInstalled && news.as_ref().is_err_and(is_not_served) {
+            // Tried again, as after any error: the kind may be installed later.
+            sink.keep(&Named::new());
+            sink.index().set_listed(number, true);
+            continue;
+        }
         sink.index().note_news(number, news.as_ref().map(Option::as_ref), Instant::now());
         match news {
             Ok(Some(Event::Init)) => {
@@ -134,6 +146,14 @@ where
     }
 }
 
+/// The API server knows no such kind.
+fn is_not_served(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) = error else {
+        return false;
+    };
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
 fn key<K: Resource>(object: &K) -> Option<AppKey> {
     let name = object.labels().get(APP)?.clone();
     Some(AppKey { namespace: object.namespace()?, name })
@@ -148,14 +168,14 @@ struct Objects<K>(&'static Owned, Arc<Index>, fn(&str, &K) -> crate::kit::observ
 
 impl<K: Resource> Sink<K> for Objects<K> {
     fn put(&self, key: AppKey, object: K) {
-        let id = Id { kind: self.0.kind, name: object.name_any() };
-        self.1.put(key, id, version(&object), (self.2)(self.0.kind, &object), true);
+        let id = Id { kind: self.0.key, name: object.name_any() };
+        self.1.put(key, id, version(&object), (self.2)(self.0.key, &object), true);
     }
     fn gone(&self, key: AppKey, object: K) {
-        self.1.remove(&key, &Id { kind: self.0.kind, name: object.name_any() }, &object.uid().unwrap_or_default());
+        self.1.remove(&key, &Id { kind: self.0.key, name: object.name_any() }, &object.uid().unwrap_or_default());
     }
     fn keep(&self, named: &Named) {
-        self.1.keep(self.0.kind, named);
+        self.1.keep(self.0.key, named);
     }
     fn index(&self) -> &Index {
         &self.1

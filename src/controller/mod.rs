@@ -27,6 +27,7 @@ pub use context::{Context, Options};
 
 use crate::app::MicroserviceApp;
 use crate::cluster::{self, changes::Changes, handshake, index::Index, leader::Candidate, watch as watches};
+use crate::kit::owned::OWNED;
 
 /// Passes at once. Each has up to eight writes in flight.
 const CONCURRENCY: u16 = 8;
@@ -40,12 +41,12 @@ pub async fn run(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), std::io::Error> {
-    let (index, changes) = Index::new(watches::count());
+    let (index, changes) = Index::new(watches::count(OWNED));
     let index = Arc::new(index);
     let (ready, is_ready) = watch::channel(false);
     let context = Arc::new(Context::new(client.clone(), index.clone(), &options));
     server::start(&options, context.telemetry.clone(), is_ready, index.clone()).await?;
-    let _watches = watches::start(&client, options.namespace.as_deref(), &index);
+    let _watches = watches::start(&client, options.namespace.as_deref(), &index, OWNED);
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         shutdown.await;

@@ -39,7 +39,7 @@ pub struct Secret {
     pub opens: Vec<String>,
 }
 
-/// `<Kind>/<name>`: identifies an object within the namespace of its application.
+/// `<Kind>/<name>`, or `<Kind>.<group>/<name>` for a foreign kind: identifies an object within the namespace of its application.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     pub kind: &'static str,
@@ -50,7 +50,7 @@ impl Id {
     /// Reads what [`Id`]'s `Display` wrote. None for kinds that this release does not own.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, name) = text.split_once('/')?;
-        Some(Self { kind: Owned::of(kind)?.kind, name: name.into() })
+        Some(Self { kind: Owned::of(kind)?.key, name: name.into() })
     }
 }
 
@@ -62,7 +62,7 @@ impl std::fmt::Display for Id {
 
 impl Object {
     pub fn id(&self) -> Id {
-        Id { kind: self.kind.kind, name: self.name.clone() }
+        Id { kind: self.kind.key, name: self.name.clone() }
     }
 
     /// It makes pods.
@@ -155,6 +155,13 @@ impl Objects {
             return;
         };
         self.0.push(Object { kind, name, part: part.clone(), body, gate: Gate::Open, secret });
+    }
+
+    /// Adds an object of a kind that is not of Kubernetes itself: its body without `apiVersion` and `kind`.
+    pub fn push_foreign(&mut self, part: &PartName, kind: &'static Owned, name: &str, mut body: Value) {
+        body["apiVersion"] = kind.api_version().into();
+        body["kind"] = kind.kind.into();
+        self.0.push(Object { kind, name: name.into(), part: part.clone(), body, gate: Gate::Open, secret: None });
     }
 
     pub fn extend(&mut self, others: impl Into<Self>) {

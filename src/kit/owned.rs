@@ -8,12 +8,24 @@ pub struct Owned {
     pub group: &'static str,
     pub version: &'static str,
     pub kind: &'static str,
+    /// The kind as identifiers have it: `Deployment`, and `Cluster.postgresql.cnpg.io` for a kind that is not of
+    /// Kubernetes itself, for two groups may have kinds of one name.
+    pub key: &'static str,
     pub plural: &'static str,
     /// Objects of a lower rank are applied before those of a higher one.
     pub rank: u8,
     pub watched: Watched,
     /// What becomes of obsolete objects.
     pub prune: Prune,
+    pub served: Served,
+}
+
+/// Whether a cluster serves a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    Always,
+    /// Only where its CustomResourceDefinition is installed: until then there is nothing of it, and nobody waits for it.
+    IfInstalled,
 }
 
 /// How much of a kind's objects we watch.
@@ -36,11 +48,11 @@ pub enum Prune {
 }
 
 const fn row(group: &'static str, kind: &'static str, plural: &'static str, rank: u8, watched: Watched) -> Owned {
-    Owned { group, version: "v1", kind, plural, rank, watched, prune: Prune::Delete }
+    Owned { group, version: "v1", kind, key: kind, plural, rank, watched, prune: Prune::Delete, served: Served::Always }
 }
 
 const fn kept(group: &'static str, kind: &'static str, plural: &'static str, rank: u8, watched: Watched) -> Owned {
-    Owned { group, version: "v1", kind, plural, rank, watched, prune: Prune::Keep }
+    Owned { prune: Prune::Keep, ..row(group, kind, plural, rank, watched) }
 }
 
 /// Every kind, in the order of applying.
@@ -59,9 +71,9 @@ pub static OWNED: &[Owned] = &[
 ];
 
 impl Owned {
-    /// The row of a kind.
+    /// The row of a kind, by its key.
     pub fn of(kind: &str) -> Option<&'static Owned> {
-        OWNED.iter().find(|row| row.kind == kind)
+        OWNED.iter().find(|row| row.key == kind)
     }
 
     /// `group/version`, or the version alone for the core group.

@@ -8,6 +8,7 @@ mod cli;
 mod crash;
 mod data;
 mod drift;
+mod foreign;
 mod gap;
 mod hold;
 mod life;
