@@ -157,7 +157,9 @@ fn functions(source: &Source) -> Vec<String> {
     };
     let mut long = vec![];
     for (begin, line) in lines.iter().enumerate().filter(|(_, line)| is_function(line)) {
-        let ends = |other: &&str| indent(other) == indent(line) && other.trim_start().starts_with('}');
+        let ends = |other: &&str| {
+            indent(other) == indent(line) && (other.trim_start().starts_with('}') || other.ends_with(';'))
+        };
         let length = lines[begin..].iter().position(ends).map_or(0, |end| end + 1);
         if length > FUNCTION {
             long.push(format!("{}: {} has {length} lines, at most {FUNCTION}", source.path, line.trim()));

@@ -6,11 +6,9 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{Error, OK, output, refuse, source};
-use crate::app::{App, MicroserviceApp, Settings};
-use crate::kit::{objects::Object, observed::Observed, problem::Problem};
+use crate::app::{MicroserviceApp, NO_UID, Settings, preview};
+use crate::kit::{objects::Object, problem::Problem};
 
-/// Stands for identifiers that only a cluster gives.
-const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
 /// Stands for passwords: the real ones are made with their Secrets.
 const NO_PASSWORD: &str = "<generated>";
 
@@ -36,7 +34,7 @@ enum Format {
 
 impl Render {
     pub fn run(self) -> Result<u8, Error> {
-        let objects = match source::read(&self.filename)?.and_then(|app| objects(app, &Settings::default())) {
+        let objects = match source::read(&self.filename)?.and_then(objects) {
             Ok(objects) => objects,
             Err(problems) => return Ok(refuse(&self.filename, &problems)),
         };
@@ -53,17 +51,11 @@ impl Render {
     }
 }
 
-/// Every object, in the order of applying. What hangs on an anchor names it by an identifier that only a cluster gives.
-fn objects(mut app: MicroserviceApp, settings: &Settings) -> Result<Vec<Object>, Vec<Problem>> {
+/// Every object, in the order of applying. Only a cluster gives identifiers, and a namespace if none is named.
+fn objects(mut app: MicroserviceApp) -> Result<Vec<Object>, Vec<Problem>> {
     app.metadata.uid = Some(NO_UID.into());
     app.metadata.namespace.get_or_insert_with(|| "default".into());
-    let observed = Observed::default();
-    let desired = App::resolve(&app, settings)?.desired(&observed);
-    let owned = |object: Object| if object.unowned().is_some() { object.owned_by(NO_UID) } else { object };
-    match desired.obstacles.is_empty() {
-        true => Ok(desired.objects.into_iter().map(owned).collect()),
-        false => Err(desired.obstacles.into_iter().map(|(_, problem)| problem).collect()),
-    }
+    preview(&app, &Settings::default(), NO_UID)
 }
 
 fn only(objects: Vec<Object>, part: Option<String>) -> Result<Vec<Object>, Error> {

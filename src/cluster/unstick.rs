@@ -1,5 +1,5 @@
-//! Deletes pods of StatefulSets that are stuck on an old revision: the controller never replaces a pod that is not ready
-//! by one of a newer revision (kubernetes/kubernetes#67250).
+//! Deletes pods of StatefulSets that are stuck on an old revision: the controller never replaces a pod that is not
+//! ready by one of a newer revision (kubernetes/kubernetes#67250).
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;

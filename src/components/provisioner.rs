@@ -114,11 +114,8 @@ pub fn build(scope: &Scope<'_>, plan: Plan) -> Objects {
 }
 
 fn credentials_of(provision: &Provision) -> Vec<String> {
-    match provision {
-        Provision::PostgreSQL(server) => {
-            server.logins.iter().map(|login| login.secret.clone()).chain([server.admin_secret.clone()]).collect()
-        }
-    }
+    let common = provision.common();
+    common.users.into_iter().map(|user| user.secret).chain([common.admin_secret.to_owned()]).collect()
 }
 
 /// The Secrets that people named, with no more of them than is used: all keys in one volume, and a volume for each

@@ -39,7 +39,8 @@ pub struct Secret {
     pub opens: Vec<String>,
 }
 
-/// `<Kind>/<name>`, or `<Kind>.<group>/<name>` for a foreign kind: identifies an object within the namespace of its application.
+/// `<Kind>/<name>`, or `<Kind>.<group>/<name>` for a foreign kind: identifies an object within the namespace of its
+/// application.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     pub kind: &'static str,

@@ -24,7 +24,8 @@ pub struct Owned {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
     Always,
-    /// Only where its CustomResourceDefinition is installed: until then there is nothing of it, and nobody waits for it.
+    /// Only where its CustomResourceDefinition is installed: until then there is nothing of it, and nobody waits for
+    /// it.
     IfInstalled,
 }
 

@@ -23,9 +23,8 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
 use kube::client::{Body, Client};
 use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
-use microapp::app::{App, MicroserviceApp, Settings};
+use microapp::app::{MicroserviceApp, Settings};
 use microapp::kit::objects::Object;
-use microapp::kit::observed::{Anchor, Facts, Observed, Record};
 use serde_json::{Value, json};
 use support::cluster::{Cluster, cluster};
 
@@ -191,13 +190,7 @@ fn objects(namespace: &str, uid: &str, anchor: &str) -> Vec<Object> {
     let mut resource: MicroserviceApp = serde_json::from_value(app()).unwrap();
     resource.metadata.namespace = Some(namespace.into());
     resource.metadata.uid = Some(uid.into());
-    let mut observed = Observed::default();
-    let facts = Facts::Anchor(Anchor { engine: "PostgreSQL".into(), id: "5d0cb2b7".into(), ..Default::default() });
-    let id = microapp::kit::objects::Id { kind: "ControllerRevision", name: "shop-database-data".into() };
-    observed.records.insert(id, Record { uid: anchor.into(), facts, ..Default::default() });
-    let settings = Settings::default();
-    let sound = App::resolve(&resource, &settings).map_err(|problems| format!("{problems:?}")).unwrap();
-    sound.desired(&observed).objects
+    microapp::app::preview(&resource, &Settings::default(), anchor).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 /// The same without its owner: where there is no such application, the garbage collector would take it.

@@ -13,13 +13,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::server::{self, Readiness};
 use super::{Error, cluster, read_plan};
 use crate::kit::agents::{
-    LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, SECRETS_FOLDER, SecretDigests, WHOLE_SECRETS_FOLDER,
+    LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, SECRETS_FOLDER, SecretDigests, User,
+    WHOLE_SECRETS_FOLDER,
 };
 use report::Reporter;
 pub use rounds::{Found, tend};
@@ -134,6 +136,26 @@ impl Login {
     }
 }
 
+/// One kind of server: how its bindings are proved and repaired. `logins` is the folder with one folder for each
+/// Secret.
+pub trait Server: Sync {
+    /// One proof for each user, in the plan's order.
+    fn prove<'a>(&'a self, logins: &'a Path) -> BoxFuture<'a, Vec<Proof>>;
+
+    /// Makes what is missing and ends what should not be, of what carries the `mark`; answers what it could not do.
+    fn repair<'a>(&'a self, mark: &'a str, logins: &'a Path, proofs: &'a [Proof]) -> BoxFuture<'a, Vec<Obstacle>>;
+
+    /// Ends when the server ends a session that waits for that; an error: there is no such session.
+    fn ended<'a>(&'a self, logins: &'a Path) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// The one `match` over servers.
+fn server_of(provision: &Provision) -> &dyn Server {
+    match provision {
+        Provision::PostgreSQL(server) => server,
+    }
+}
+
 /// One plan and where its logins are.
 pub struct Provisioner {
     pub plan: Plan,
@@ -191,25 +213,27 @@ impl Provisioner {
 
     /// What is told of a server whose round did not end in time.
     fn unanswered(provision: &Provision, deadline: Duration) -> Vec<Proof> {
-        let Provision::PostgreSQL(server) = provision;
         let failure =
             Failure::ServerUnreachable(format!("the server did not answer everything within {} s", deadline.as_secs()));
-        let mut proofs: Vec<Proof> = server.logins.iter().map(|login| postgresql::unproved(server, login)).collect();
-        proofs.iter_mut().for_each(|proof| failure.explain(proof));
-        proofs
+        let common = provision.common();
+        let proof = |user: User| {
+            let component = common.component.to_owned();
+            let mut proof = Proof { service: user.service, component, secret: user.secret, ..Default::default() };
+            failure.explain(&mut proof);
+            proof
+        };
+        common.users.into_iter().map(proof).collect()
     }
 
     /// Ends when the server ends the session that waits for it. Never, if there is none.
     async fn lost(&self, provision: &Provision) {
-        let Provision::PostgreSQL(server) = provision;
-        if postgresql::ended(server, &self.logins).await.is_err() {
+        if server_of(provision).ended(&self.logins).await.is_err() {
             std::future::pending().await
         }
     }
 
     async fn prove(&self, provision: &Provision) -> Vec<Proof> {
-        let Provision::PostgreSQL(server) = provision;
-        let mut proofs = postgresql::prove(server, &self.logins).await;
+        let mut proofs = server_of(provision).prove(&self.logins).await;
         for proof in proofs.iter_mut().filter(|proof| self.mounting() && proof.reason == SECRET_MISSING) {
             proof.reason = SECRET_UNREAD.into();
         }
@@ -228,8 +252,9 @@ impl Provisioner {
     /// Secrets of administrators that are not there, whether or not they are needed just now.
     pub async fn missing(&self) -> Vec<String> {
         let mut missing = vec![];
-        for Provision::PostgreSQL(server) in self.plan.provisions.iter().filter(|_| !self.mounting()) {
-            if let Err(Failure::SecretMissing { secret, .. }) = Login::read(&self.logins, &server.admin_secret).await {
+        for provision in self.plan.provisions.iter().filter(|_| !self.mounting()) {
+            let secret = provision.common().admin_secret;
+            if let Err(Failure::SecretMissing { secret, .. }) = Login::read(&self.logins, secret).await {
                 missing.push(secret);
             }
         }
@@ -241,8 +266,7 @@ impl Provisioner {
     }
 
     async fn repair(&self, provision: &Provision, proofs: &[Proof]) -> Vec<Obstacle> {
-        let Provision::PostgreSQL(server) = provision;
-        let obstacles = postgresql::repair(server, &self.plan.mark, &self.logins, proofs).await;
+        let obstacles = server_of(provision).repair(&self.plan.mark, &self.logins, proofs).await;
         for obstacle in &obstacles {
             warn!(service = obstacle.service, component = obstacle.component, "cannot repair: {}", obstacle.failure);
         }

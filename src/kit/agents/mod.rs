@@ -2,6 +2,12 @@
 //! ignored, so that an operator and an agent two releases apart work together; `tests/golden/agents` holds the form of
 //! each release.
 
+mod discover;
+mod postgresql;
+
+pub use discover::*;
+pub use postgresql::*;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -24,11 +30,6 @@ pub const REPORT_KEY: &str = "report.json";
 pub const REPORT_MANAGER: &str = "microapp-provisioner";
 /// A report of more bytes is not read.
 pub const REPORT_LIMIT: usize = 512 * 1024;
-/// Where `agent discover` writes endpoints for Envoy: one file for each cluster, named by [`endpoints_file`].
-pub const ENDPOINTS_FOLDER: &str = "/var/run/microapp/endpoints";
-/// Where `agent discover` writes Envoy's configuration as this node can serve it. No cluster, and so no other file
-/// there, is called so.
-pub const BOOTSTRAP: &str = "/var/run/microapp/endpoints/envoy_bootstrap.json";
 /// The port on which agents answer the kubelet: `/readyz`, `/livez`, and for `discover` also [`drain_path`].
 pub const AGENT_PORT: i32 = 9903;
 
@@ -36,49 +37,6 @@ pub const AGENT_PORT: i32 = 9903;
 /// path says what only those can know who may read the application: something of its uid.
 pub fn drain_path(uid: &str, workload: &str) -> String {
     format!("/drain/{}", digest::of(&("drain", uid, workload)))
-}
-
-/// Digest of a plan of `discover` and of the configuration beside it, by which a pod names what it is made for.
-pub fn configuration_digest(plan: &str, config: &str) -> String {
-    digest::of(&(plan, config))
-}
-
-/// The file that holds the endpoints of an Envoy cluster.
-pub fn endpoints_file(cluster: &str) -> String {
-    format!("{ENDPOINTS_FOLDER}/{cluster}.json")
-}
-
-/// Envoy's `stat_prefix` for the listener that the public reaches: a drain waits until it has no open request.
-pub const GATEWAY_STATS: &str = "gateway";
-
-/// What `agent discover` is to find and to write.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DiscoverPlan {
-    pub clusters: Vec<DiscoverCluster>,
-    /// Where Envoy's administration interface answers, such as `127.0.0.1:9901`.
-    pub envoy_admin: String,
-    /// What begins a drain ([`drain_path`]). Empty: nothing does.
-    pub drain_path: String,
-    /// How long a drain waits at most until no request is open.
-    pub drain_seconds: u64,
-    /// When the pod is still there so long after a drain has begun, nobody meant to end it, and the drain is taken
-    /// back. 0: never.
-    pub grace_seconds: u64,
-    /// The file beside the plan from which [`BOOTSTRAP`] is made. Empty: none is.
-    pub bootstrap: String,
-}
-
-/// One Envoy cluster and where its endpoints come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DiscoverCluster {
-    /// Name of the Envoy cluster.
-    pub name: String,
-    /// The Service whose EndpointSlices are read.
-    pub service: String,
-    /// Name of the Service's port.
-    pub port_name: String,
 }
 
 /// What the provisioner is to make inside servers, and to prove.
@@ -134,35 +92,30 @@ pub enum Provision {
     PostgreSQL(PostgreSQL),
 }
 
-/// Databases and logins inside a PostgreSQL server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PostgreSQL {
-    /// Name of the component as bindings call it: `database`.
-    pub component: String,
-    pub host: String,
-    pub port: u16,
-    /// The Secret of the administrator, a folder of [`LOGINS_FOLDER`].
-    pub admin_secret: String,
-    /// Each is owned by a role of its own that nobody can log in as.
-    pub databases: Vec<String>,
-    /// The major version that it must be, such as `18`. Empty: any.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub version: String,
-    pub logins: Vec<DatabaseLogin>,
+impl Provision {
+    /// What all servers have in common.
+    pub fn common(&self) -> Common<'_> {
+        match self {
+            Self::PostgreSQL(server) => server.common(),
+        }
+    }
 }
 
-/// One service's login.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DatabaseLogin {
-    /// The service that it belongs to.
+/// What is said of every server.
+pub struct Common<'a> {
+    /// Name of the component as bindings call it: `database`.
+    pub component: &'a str,
+    /// The Secret of the administrator, a folder of [`LOGINS_FOLDER`].
+    pub admin_secret: &'a str,
+    pub users: Vec<User>,
+}
+
+/// Who logs in to a server.
+pub struct User {
+    /// The service that it belongs to; a component has an underscore before its name.
     pub service: String,
-    pub username: String,
     /// The Secret with its password, a folder of [`LOGINS_FOLDER`].
     pub secret: String,
-    pub database: String,
-    pub read_only: bool,
 }
 
 /// What the provisioner found. It is written on change only; that it is young is said by the readiness of the pod.

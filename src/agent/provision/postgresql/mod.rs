@@ -7,17 +7,31 @@ mod proof;
 mod repair;
 mod session;
 
+use std::path::Path;
 use std::time::Duration;
+
+use futures::{FutureExt, future::BoxFuture};
 
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 
-use super::{Failure, Login};
+use super::{Failure, Login, Obstacle, Server};
 use crate::agent::whole;
-use crate::kit::agents::DatabaseLogin;
-pub use proof::{prove, unproved};
-pub use repair::repair;
-pub use session::ended;
+use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof};
+
+impl Server for PostgreSQL {
+    fn prove<'a>(&'a self, logins: &'a Path) -> BoxFuture<'a, Vec<Proof>> {
+        proof::prove(self, logins).boxed()
+    }
+
+    fn repair<'a>(&'a self, mark: &'a str, logins: &'a Path, proofs: &'a [Proof]) -> BoxFuture<'a, Vec<Obstacle>> {
+        repair::repair(self, mark, logins, proofs).boxed()
+    }
+
+    fn ended<'a>(&'a self, logins: &'a Path) -> BoxFuture<'a, Result<(), Failure>> {
+        session::ended(self, logins).boxed()
+    }
+}
 
 /// For each exchange with a server.
 const DEADLINE: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use futures::{StreamExt, stream};
+use futures::future::join_all;
 
 use super::{Failure, Login, access_role, session, within};
 use crate::kit::{
@@ -33,23 +33,28 @@ const RIGHTS: &str = "
 
 /// One proof for each login, in the plan's order.
 pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
-    let proofs = stream::iter(&server.logins).map(async |login| {
-        let mut proof = unproved(server, login);
-        match log_in(server, login, logins).await {
-            Ok(identity) => {
-                proof.proved = true;
-                proof.reason = reason::LOGGED_IN.into();
-                proof.identity = identity;
-            }
-            Err(failure) => failure.explain(&mut proof),
+    let mut proofs = Vec::with_capacity(server.logins.len());
+    for some in server.logins.chunks(AT_ONCE) {
+        proofs.extend(join_all(some.iter().map(|login| prove_one(server, login, logins))).await);
+    }
+    proofs
+}
+
+async fn prove_one(server: &PostgreSQL, login: &DatabaseLogin, logins: &Path) -> Proof {
+    let mut proof = unproved(server, login);
+    match log_in(server, login, logins).await {
+        Ok(identity) => {
+            proof.proved = true;
+            proof.reason = reason::LOGGED_IN.into();
+            proof.identity = identity;
         }
-        proof
-    });
-    proofs.buffered(AT_ONCE).collect().await
+        Err(failure) => failure.explain(&mut proof),
+    }
+    proof
 }
 
 /// The proof of a login before it is tried.
-pub fn unproved(server: &PostgreSQL, login: &DatabaseLogin) -> Proof {
+fn unproved(server: &PostgreSQL, login: &DatabaseLogin) -> Proof {
     Proof {
         service: login.service.clone(),
         component: server.component.clone(),
