@@ -40,7 +40,7 @@ images: operator ## the images that the tests need, without a container engine (
 	@tests/images/build
 	@tests/images/build --operator target/static/microapp ghcr.io/microapp-dev/microapp:$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-cluster: ## an empty cluster for trials (root); SIMULATED=1: pods are only played
+cluster: ## an empty cluster for trials (root); SIMULATED=1: pods are only simulated
 	@tests/cluster/cluster up $(if $(SIMULATED),--simulated)
 
 cluster-down: ## end it

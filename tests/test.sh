@@ -34,13 +34,13 @@ check_rust() { # what reconciles mostly waits, so it runs beside the rest, many 
 	export MICROAPP_REQUIRE_CLUSTER=1 RUST_BACKTRACE=0
 	for file in tests/*.rs tests/*/main.rs; do
 		name=${file%/main.rs} name=$(basename "$name" .rs)
-		[[ $name =~ ^(reconcile|fuzz)$ ]] || others+=(--test "$name")
+		[[ $name =~ ^(reconcile|fuzz|e2e)$ ]] || others+=(--test "$name")
 	done
-	cargo test --locked --test reconcile -- --test-threads=8 >"$logs/reconcile" 2>&1 &
+	cargo test --locked --test reconcile -- --test-threads=8 --include-ignored >"$logs/reconcile" 2>&1 &
 	local reconcile=$!
 	MICROAPP_FUZZ_SECONDS=60 cargo test --locked --test fuzz -- --nocapture >"$logs/fuzz" 2>&1 &
 	local fuzz=$!
-	cargo test --locked --no-fail-fast --lib --bins "${others[@]}" || failed=1
+	cargo test --locked --no-fail-fast --lib --bins "${others[@]}" -- --include-ignored || failed=1
 	wait $reconcile || failed=1
 	wait $fuzz || failed=1
 	cat "$logs/reconcile" "$logs/fuzz"

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_the_longest_and_begin_anew_after_success() {
+    fn waits_grow_to_the_longest_and_start_again_after_success() {
         let mut backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(10));
         let mut grows = |due: &[u64]| {
             for seconds in due {

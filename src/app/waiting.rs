@@ -71,7 +71,7 @@ pub fn administrator_missing(report: Option<&Report>, component: &PartName, secr
 /// names the one in use.
 pub fn credential(parts: &[&dyn Part], scope: &Scope<'_>, dependency: &Dependency) -> Option<Credential> {
     let target = parts.iter().find(|part| part.name() == dependency.target).filter(|_| dependency.is_use())?;
-    let store = target.store(scope)?;
+    let store = target.store(scope).filter(|store| store.has_logins)?;
     let remembered = remembered(scope, &dependency.user);
     let in_use = remembered.iter().flat_map(|ids| Dependency::remembered(ids, &dependency.target));
     let lost = |proof: &&Proof| is_of(proof, dependency) && proof.reason == reason::SECRET_MISSING && !proof.proved;

@@ -41,7 +41,7 @@ pub fn rules() -> Vec<(&'static str, PolicyRule)> {
             rule("apiextensions.k8s.io", "customresourcedefinitions", &[DEFINITION], &["get"]),
         ),
         (
-            "Never used by the operator itself: Kubernetes lets nobody grant what he does not hold, and the \
+            "Never used by the operator itself: Kubernetes lets no account grant what it does not hold, and the \
                 gateway's agent needs it.",
             rule("discovery.k8s.io", "endpointslices", &[], &["get", "list", "watch"]),
         ),

@@ -73,7 +73,7 @@ impl Index {
         (Self { apps: Mutex::default(), watches, changes: changes.clone() }, changes)
     }
 
-    /// Whether every watch has seen all that was there, and is not listing anew. Until then absence means nothing.
+    /// Whether every watch has seen all that was there, and is not listing again. Until then absence means nothing.
     pub fn is_synced(&self) -> bool {
         self.watches().iter().all(|watch| watch.listed)
     }
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn absence_means_nothing_while_a_watch_lists_anew() {
+    fn absence_means_nothing_while_a_watch_lists_again() {
         let (index, _changes) = Index::new(2);
         index.set_listed(0, true);
         assert!(!index.is_synced());

@@ -70,7 +70,7 @@ pub trait Engine<Spec>: Sync {
         None
     }
 
-    /// How a user of it reaches it. Every user of a component with a store gets a credential.
+    /// How a user of it reaches it.
     fn binding(&self, _scope: &Scope<'_>, _spec: &Spec, _dependency: &Dependency) -> Option<Binding> {
         None
     }

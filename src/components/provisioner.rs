@@ -28,7 +28,7 @@ use crate::kit::{
 pub const PART: PartName = PartName::Agent("provisioner");
 /// User of our own image.
 const USER: i64 = 65532;
-/// Seconds between two rounds. A binding that broke is found, and mended, within two of them.
+/// Seconds between two rounds. A failed binding is found and repaired within two of them.
 const INTERVAL_SECONDS: u64 = 30;
 /// How much of a plan names Secrets of people at most, in bytes; each name stands about three times in the pod.
 const WATCHED_BYTES: usize = 192 * 1024;

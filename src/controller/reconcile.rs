@@ -26,7 +26,7 @@ pub enum Error {
     Panic(String),
 }
 
-/// The longest time between two tries of what failed, and of what somebody must mend first.
+/// The longest time between two tries of what failed, and of what must be repaired first.
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 const LONGEST_LOOK: Duration = Duration::from_secs(30);
 

@@ -95,8 +95,8 @@ pub fn from_secret(name: impl Into<String>, secret: &str, key: &str) -> EnvVar {
     }
 }
 
-/// Ours before the user's, so that his may use ours by `$(NAME)`. One of his with the name of one of ours takes its
-/// place, so that the addresses that are made from it are made from his; what he makes it from comes along.
+/// User variables come last, so that they can reference ours by `$(NAME)`. One with the name of one of ours takes its
+/// place, so that the addresses that are made from it follow; the variables that it references come along.
 pub fn merge(ours: Vec<EnvVar>, users: Vec<EnvVar>) -> Vec<EnvVar> {
     let mut merged: Vec<EnvVar> = vec![];
     for our in ours {
@@ -109,7 +109,7 @@ pub fn merge(ours: Vec<EnvVar>, users: Vec<EnvVar>) -> Vec<EnvVar> {
     merged
 }
 
-/// Adds one of the user's variables after those of his that it uses. As everywhere, only a variable that stands before
+/// Adds a user variable after those that it references. As everywhere, only a variable that stands before
 /// another one can be used by it.
 fn place(users: &[EnvVar], index: usize, merged: &mut Vec<EnvVar>) {
     let variable = &users[index];

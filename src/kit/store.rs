@@ -36,6 +36,8 @@ pub struct Store<'a> {
     /// Pods, each with a claim for each of the volumes.
     pub replicas: i32,
     pub volumes: &'static [&'static str],
+    /// Its users log in: each gets a credential of its own, owned by the anchor.
+    pub has_logins: bool,
     /// Its servers form a cluster at their very first start, and only then: the anchor remembers that they did.
     pub bootstraps: bool,
 }
@@ -72,7 +74,18 @@ impl<'a> Store<'a> {
     /// One server with one volume.
     pub fn new(scope: &'a Scope<'a>, part: PartName, engine: &'static str, major: String) -> Self {
         let volumes = &[volumes::DATA];
-        Self { scope, part, engine, major, reads: same, storage: None, replicas: 1, volumes, bootstraps: false }
+        Self {
+            scope,
+            part,
+            engine,
+            major,
+            reads: same,
+            storage: None,
+            replicas: 1,
+            volumes,
+            has_logins: false,
+            bootstraps: false,
+        }
     }
 
     pub fn anchor(&self) -> String {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034 # sourced by demo.sh, which uses the variables
-# A real control plane whose pods are only played. The operator is a process of this machine, with the rights of its own account.
+# A real control plane whose pods are only simulated. The operator is a process of this machine, with the rights of its own account.
 
 DIR=${DEMO_DIR:-${TMPDIR:-/tmp}/microapp-demo-$(id -u)}
 KUBECTL=(tests/cluster/cluster kubectl --dir "$DIR")

@@ -10,6 +10,7 @@ use crate::place::{eventually, gateway, shop, space};
 use crate::support::space::{Space, message, reason};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root, and pods that really run: `make test` runs it"]
 async fn rows_outlive_the_application_and_lost_passwords_are_not_replaced() {
     let Some(space) = space("data").await else { return };
     space.apply(shop(|_| ())).await;

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::place::{eventually, none, shop, space};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root, and pods that really run: `make test` runs it"]
 async fn data_goes_with_the_application_if_it_is_to_and_a_namespace_goes_in_time() {
     let Some(space) = space("end").await else { return };
     space.apply(shop(|spec| spec["dataRetention"] = json!("Delete"))).await;

@@ -11,6 +11,7 @@ use crate::place::{eventually, ready, service, shop, space};
 use crate::support::space::Space;
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root, and pods that really run: `make test` runs it"]
 async fn a_rotated_secret_reaches_the_pods_that_use_it() {
     let Some(space) = space("rotation").await else { return };
     put(&space, "sk_1").await;

@@ -13,6 +13,7 @@ use crate::place::{eventually, gateway, ready, service, shop, space, sql, warned
 use crate::support::space::{Space, is};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root, and pods that really run: `make test` runs it"]
 async fn a_shop_serves_scales_rolls_and_mends() {
     let Some(space) = space("traffic").await else { return };
     let begun = Instant::now();

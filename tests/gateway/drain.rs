@@ -61,6 +61,7 @@ fn ask(port: u16, path: &str) -> Option<u16> {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn a_drain_waits_for_requests_alone_and_is_taken_back_if_nobody_meant_it() {
     let upstream = Upstream::start();
     let Some((_agent, envoy, port, path)) = start(upstream.port, 12) else { return };

@@ -27,6 +27,7 @@ fn values(list: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn paths_arrive_as_they_came_and_dot_segments_not_at_all() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -62,6 +63,7 @@ fn paths_arrive_as_they_came_and_dot_segments_not_at_all() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn rewrites_leave_one_slash() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -111,6 +113,7 @@ fn rewrites_leave_one_slash() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn hosts_are_matched_without_port_and_dot_and_arrive_with_their_port() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -146,6 +149,7 @@ fn hosts_are_matched_without_port_and_dot_and_arrive_with_their_port() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn what_strangers_say_of_themselves_is_believed_only_from_trusted_proxies() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -186,6 +190,7 @@ fn what_strangers_say_of_themselves_is_believed_only_from_trusted_proxies() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn old_clients_and_both_families_are_answered() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -202,6 +207,7 @@ fn old_clients_and_both_families_are_answered() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn safe_methods_survive_a_connection_that_ends_and_others_are_not_repeated() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -231,6 +237,7 @@ fn idle_connections_to_services_end_before_theirs_do() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn the_deadline_of_a_route_is_the_only_one() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -270,6 +277,7 @@ fn the_deadline_of_a_route_is_the_only_one() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn the_log_says_what_was_asked_for_without_its_query() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -295,6 +303,7 @@ fn the_log_says_what_was_asked_for_without_its_query() {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn too_many_clients_are_sent_away_and_the_kubelet_is_not() {
     let Some(program) = program() else { return };
     let upstream = Upstream::start();
@@ -336,6 +345,7 @@ const NAMES: [&str; 16] = [
 ];
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn any_name_of_a_service_and_of_a_host_is_taken() {
     let services: Vec<Value> =
         NAMES.iter().map(|name| service(name, json!([{ "path": format!("/{name}") }]))).collect();
@@ -381,6 +391,7 @@ fn largest(hosts: impl Fn(usize) -> Vec<usize>) -> Value {
 }
 
 #[test]
+#[ignore = "needs an Envoy: `make test` runs it"]
 fn the_largest_configuration_can_be_stored() {
     for spec in [largest(|_| vec![]), largest(|_| (0..16).collect())] {
         let (config, plan) = rendered(&spec);

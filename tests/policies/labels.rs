@@ -55,6 +55,7 @@ async fn until(client: &Client, path: &str, wanted: impl Fn(&Answer) -> bool) {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn labels_are_the_operators() {
     let Some(cluster) = installed() else { return };
     let admin = deployed(cluster, "labels").await;
@@ -113,6 +114,7 @@ async fn labels_are_the_operators() {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn people_and_controllers_go_on() {
     let Some(cluster) = installed() else { return };
     let admin = deployed(cluster, "drift").await;
@@ -160,6 +162,7 @@ async fn people_and_controllers_go_on() {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn an_anchor_goes_only_on_purpose() {
     let Some(cluster) = installed() else { return };
     let admin = deployed(cluster, "anchors").await;
@@ -189,6 +192,7 @@ async fn an_anchor_goes_only_on_purpose() {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn garbage_collection_and_deletion_of_the_namespace_finish() {
     let Some(cluster) = installed() else { return };
     let admin = deployed(cluster, "leaving").await;

@@ -17,6 +17,7 @@ fn chart() -> Option<String> {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn the_right_to_delete_data_is_never_used() {
     let (Some(cluster), Some(chart)) = (installed(), chart()) else { return };
     let admin = namespace(cluster, "owners").await;

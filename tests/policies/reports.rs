@@ -6,6 +6,7 @@ use super::labels::deployed;
 use super::*;
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_report_is_its_provisioners() {
     let Some(cluster) = installed() else { return };
     let admin = deployed(cluster, "reports").await;

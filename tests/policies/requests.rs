@@ -72,6 +72,7 @@ const NO_PODS: &str = "may not create pods";
 const NO_SECRETS: &str = "may not get Secrets";
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn who_may_create_which_application() {
     let Some(cluster) = installed() else { return };
     let admin = namespace(cluster, "people").await;
@@ -118,6 +119,7 @@ async fn who_may_create_which_application() {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn only_a_change_of_the_wish_is_a_request() {
     let Some(cluster) = installed() else { return };
     let admin = namespace(cluster, "changes").await;
@@ -143,6 +145,7 @@ async fn only_a_change_of_the_wish_is_a_request() {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn the_clusters_roles_learn_of_applications() {
     let Some(cluster) = installed() else { return };
     let admin = namespace(cluster, "roles").await;

@@ -137,6 +137,7 @@ pub fn templates() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn forbidden_pod_templates_are_refused() {
     let Some(cluster) = installed() else { return };
     namespace(cluster, "templates").await;
@@ -257,6 +258,7 @@ fn others() -> Vec<(&'static str, &'static str, Value, &'static str, Value)> {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn forbidden_objects_are_refused() {
     let Some(cluster) = installed() else { return };
     let admin = namespace(cluster, "writes").await;
@@ -288,6 +290,7 @@ async fn forbidden_objects_are_refused() {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn system_namespaces_and_its_own_are_closed() {
     let Some(cluster) = installed() else { return };
     let operator = operator(cluster).await;
@@ -314,6 +317,7 @@ async fn system_namespaces_and_its_own_are_closed() {
 }
 
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn its_role_names_everything() {
     let Some(cluster) = installed() else { return };
     let role =
@@ -328,6 +332,7 @@ async fn its_role_names_everything() {
 
 /// The API server checks expressions against the kinds that they are for.
 #[tokio::test]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn every_expression_fits_its_kinds() {
     let Some(cluster) = installed() else { return };
     let (client, begin) = (cluster.client().await, std::time::Instant::now());

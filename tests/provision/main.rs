@@ -140,6 +140,7 @@ fn reasons(proofs: &[Proof]) -> Vec<(&str, &str)> {
 const NEXT_WRITE: &str = "SELECT pg_snapshot_xmax(pg_current_snapshot())";
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn makes_and_proves_and_then_rests() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false), ("reports", "orders", true)])? else { return Ok(()) };
     let (told, proofs) = case.round().await;
@@ -162,6 +163,7 @@ async fn makes_and_proves_and_then_rests() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn repairs_what_was_changed_by_hand() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false), ("reports", "orders", true)])? else { return Ok(()) };
     case.sound().await?;
@@ -187,6 +189,7 @@ async fn repairs_what_was_changed_by_hand() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn what_others_made_is_not_touched() -> anyhow::Result<()> {
     let Some(mut case) =
         Case::new(&[("orders", "orders", false), ("billing", "billing", false), ("web", "web", false)])?
@@ -215,6 +218,7 @@ async fn what_others_made_is_not_touched() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn reading_and_writing_switch_both_ways() -> anyhow::Result<()> {
     let both = [("orders", "orders", false), ("reports", "orders", true)];
     let Some(mut case) = Case::new(&both)? else { return Ok(()) };
@@ -248,6 +252,7 @@ async fn reading_and_writing_switch_both_ways() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn removal_takes_access_and_keeps_rows() -> anyhow::Result<()> {
     let Some(mut case) = Case::new(&[("orders", "orders", false), ("web", "web", false)])? else { return Ok(()) };
     case.sound().await?;
@@ -284,6 +289,7 @@ async fn removal_takes_access_and_keeps_rows() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn two_services_share_a_database() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "common", false), ("payments", "common", false), ("web", "web", false)])?
     else {
@@ -298,6 +304,7 @@ async fn two_services_share_a_database() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn awkward_names() -> anyhow::Result<()> {
     let (select, dashes, quotes) = ("select", "a-b-c", "Straße \"1\" 'x'");
     let Some(mut case) = Case::new(&[
@@ -326,6 +333,7 @@ async fn awkward_names() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn one_obstacle_never_stops_the_others() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false), ("web", "web", false)])? else { return Ok(()) };
     std::fs::remove_dir_all(case.server.folder.join("logins/orders-v1"))?;
@@ -344,6 +352,7 @@ async fn one_obstacle_never_stops_the_others() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn a_server_that_is_down_is_said_of_all() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false), ("web", "web", true)])? else { return Ok(()) };
     case.sound().await?;

@@ -28,6 +28,7 @@ fn all(proofs: &Option<Vec<Proof>>, reason: &str) -> bool {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn a_server_that_hangs_makes_no_other_wait() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false), ("web", "web", false)])? else { return Ok(()) };
     // It takes connections, and says nothing.
@@ -52,6 +53,7 @@ async fn a_server_that_hangs_makes_no_other_wait() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn a_lost_connection_begins_the_next_round() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false)])? else { return Ok(()) };
     let mut provisioner = case.provisioner(vec![]);
@@ -70,6 +72,7 @@ async fn a_lost_connection_begins_the_next_round() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "needs a PostgreSQL server: `make test` runs it"]
 async fn a_secret_that_may_still_be_mounted_is_not_missing() -> anyhow::Result<()> {
     let Some(case) = Case::new(&[("orders", "orders", false)])? else { return Ok(()) };
     std::fs::remove_dir_all(case.server.folder.join("logins/orders-v1"))?;

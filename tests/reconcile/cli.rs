@@ -26,6 +26,7 @@ async fn microapp(world: &World, args: &[&str]) -> (i32, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn exit_codes_tell_how_an_application_is() {
     let Some(world) = World::new("cli").await else { return };
     let (code, _, err) = microapp(&world, &["status", "shop"]).await;

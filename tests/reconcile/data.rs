@@ -79,6 +79,7 @@ async fn follow(space: &Space, told: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_volume_whose_password_is_gone_is_not_opened() {
     let Some(world) = ready("lost", shop()).await else { return };
     let space = &world.space;
@@ -103,6 +104,7 @@ async fn a_volume_whose_password_is_gone_is_not_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_volume_of_another_major_is_left_alone() {
     let Some(world) = ready("engine", shop()).await else { return };
     let space = &world.space;
@@ -135,6 +137,7 @@ async fn a_volume_of_another_major_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_volume_grows_and_never_shrinks() {
     let sized = |size: &str| shop_with(|spec| spec["database"] = json!({ "storage": { "size": size } }));
     let Some(world) = ready("growth", sized("1Gi")).await else { return };
@@ -152,6 +155,7 @@ async fn a_volume_grows_and_never_shrinks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_secret_is_one_credential_for_ever() {
     let Some(world) = ready("secrets", shop()).await else { return };
     let api = world.space.api::<Secret>();
@@ -177,6 +181,7 @@ async fn a_secret_is_one_credential_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_lost_administrator_makes_no_secret_and_is_told() {
     let Some(world) = ready("locked-out", shop()).await else { return };
     let space = &world.space;
@@ -192,6 +197,7 @@ async fn a_lost_administrator_makes_no_secret_and_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_version_can_be_taken_back_and_data_thrown_away_as_told() {
     let at = |version: u32| shop_with(|spec| spec["database"] = json!({ "version": version }));
     let Some(world) = ready("versions", at(17)).await else { return };
@@ -220,6 +226,7 @@ async fn a_version_can_be_taken_back_and_data_thrown_away_as_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_lost_volume_is_not_replaced_by_an_empty_one() {
     let Some(world) = ready("vanished", shop()).await else { return };
     let space = &world.space;
@@ -256,6 +263,7 @@ async fn rigid(space: &Space) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_growth_that_is_refused_stops_nothing_and_can_be_taken_back() {
     let sized = |size: &str, image: &str| {
         shop_with(|spec| {
@@ -277,6 +285,7 @@ async fn a_growth_that_is_refused_stops_nothing_and_can_be_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_class_that_is_not_there_can_be_corrected_as_told() {
     let of = |class: Option<&str>| {
         // Not an empty object, which an apply that takes the last field away leaves as null.
@@ -304,6 +313,7 @@ async fn a_class_that_is_not_there_can_be_corrected_as_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn another_class_than_the_volume_has_is_told_and_ignored() {
     let Some(world) = ready("other-class", shop()).await else { return };
     let space = &world.space;
@@ -322,6 +332,7 @@ async fn another_class_than_the_volume_has_is_told_and_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_claim_that_nobody_wrote_to_is_adopted() {
     let Some(world) = World::new("made-before").await else { return };
     let space = &world.space;
@@ -339,6 +350,7 @@ async fn a_claim_that_nobody_wrote_to_is_adopted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn data_that_goes_with_an_application_is_not_taken_over_by_the_next() {
     let fleeting = || shop_with(|spec| spec["dataRetention"] = "Delete".into());
     let Some(world) = ready("fleeting", fleeting()).await else { return };

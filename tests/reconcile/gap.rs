@@ -43,6 +43,7 @@ async fn back(space: &Space, before: &BTreeMap<String, String>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_goes_while_the_operator_is_away_comes_back_with_it() {
     let Some(mut world) = World::new("away").await else { return };
     world.space.apply(shop()).await;
@@ -69,11 +70,13 @@ async fn in_a_gap(stem: &str, reason: Watches) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_goes_while_watches_are_interrupted_comes_back() {
     in_a_gap("gap", Watches::Refused).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_goes_while_watches_are_forgotten_comes_back() {
     in_a_gap("expired", Watches::Expired).await;
 }

@@ -59,6 +59,7 @@ async fn a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_service_waits_for_the_database_and_then_for_its_login() {
     let Some(world) = World::new("hold").await else { return };
     let space = &world.space;
@@ -91,6 +92,7 @@ async fn a_service_waits_for_the_database_and_then_for_its_login() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
     let Some(world) = World::new("edge").await else { return };
     let space = &world.space;
@@ -116,6 +118,7 @@ async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_call_that_starts_after_waits_for_the_other_service() {
     let Some(world) = World::new("after").await else { return };
     let space = &world.space;
@@ -143,6 +146,7 @@ async fn a_call_that_starts_after_waits_for_the_other_service() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_fix_rolls_whatever_the_old_dependencies_do() {
     let Some(world) = World::new("fix").await else { return };
     let space = &world.space;
@@ -162,6 +166,7 @@ async fn a_fix_rolls_whatever_the_old_dependencies_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_lost_login_is_made_anew_and_rolled_out() {
     let Some(world) = World::new("login").await else { return };
     let space = &world.space;

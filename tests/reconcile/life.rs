@@ -15,6 +15,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn an_application_becomes_ready() {
     let Some(world) = World::new("ready").await else { return };
     world.space.apply(shop()).await;
@@ -33,6 +34,7 @@ async fn an_application_becomes_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_paused_application_is_only_reported_on() {
     let Some(world) = World::new("paused").await else { return };
     let space = &world.space;
@@ -71,6 +73,7 @@ async fn a_paused_application_is_only_reported_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn without_progress_it_stalls_and_names_the_pod() {
     for (steer, trouble) in [
         ("never-ready", "pods ready"),
@@ -108,6 +111,7 @@ async fn without_progress_it_stalls_and_names_the_pod() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_binding_that_breaks_and_mends_is_told() {
     let Some(world) = World::new("binding").await else { return };
     let space = &world.space;
@@ -127,6 +131,7 @@ async fn a_binding_that_breaks_and_mends_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_report_that_is_too_long_is_not_read() {
     let Some(world) = World::new("long-report").await else { return };
     world.space.apply(shop()).await;
@@ -149,6 +154,7 @@ async fn a_report_that_is_too_long_is_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn an_old_report_does_not_replace_a_newer_one() {
     let Some(world) = World::new("stale").await else { return };
     world.space.apply(shop()).await;
@@ -160,6 +166,7 @@ async fn an_old_report_does_not_replace_a_newer_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_pass_that_panics_harms_no_other_application() {
     let Some(world) = World::new("panic").await else { return };
     world.wire.panic_at("/shop/status");
@@ -176,6 +183,7 @@ async fn a_pass_that_panics_harms_no_other_application() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn the_second_operator_takes_over_when_the_first_is_gone() {
     let Some(mut world) = World::without_operator("leader").await else { return };
     world.options.lease_namespace = Some(world.space.name.clone());
@@ -202,6 +210,7 @@ async fn the_second_operator_takes_over_when_the_first_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn who_ends_gives_the_lease_back_and_who_loses_it_ends() {
     let Some(mut world) = led("lease").await else { return };
     world.operator.take().unwrap().stop().await;
@@ -217,6 +226,7 @@ async fn who_ends_gives_the_lease_back_and_who_loses_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn who_cannot_renew_the_lease_ends() {
     let Some(mut world) = led("mute").await else { return };
     let lease = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/microapp", world.space.name);
@@ -241,6 +251,7 @@ async fn holder(space: &Space) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_resource_of_a_newer_definition_is_reported_and_left_alone() {
     let Some(world) = World::new("newer").await else { return };
     let space = &world.space;
@@ -293,6 +304,7 @@ async fn store_unknown_value(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn under_an_older_definition_it_is_not_ready_and_does_nothing() {
     const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/microserviceapps.microapp.dev";
     let Some(mut world) = World::without_operator("older").await else { return };
@@ -322,6 +334,7 @@ async fn ready(address: std::net::SocketAddr) -> u16 {
 
 /// What a policy says may be longer than a status may be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_policy_that_refuses_with_a_long_text_is_told() {
     use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
     let Some(world) = World::new("long").await else { return };

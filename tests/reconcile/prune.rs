@@ -34,6 +34,7 @@ async fn ready(stem: &str, app: Value) -> Option<(World, BTreeMap<String, String
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_part_that_leaves_takes_its_objects_along() {
     let Some((world, before)) = ready("part", shop()).await else { return };
     // Whoever restores a backup may set our labels; what the application does not own is not its to delete.
@@ -62,12 +63,14 @@ async fn a_part_that_leaves_takes_its_objects_along() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_database_that_leaves_leaves_its_data_and_finds_it_again() {
     leaves_and_comes_back("Retain").await;
 }
 
 /// Data goes with the application, not with a line of its specification.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_database_that_leaves_an_application_that_lives_leaves_its_data_whatever_the_policy() {
     leaves_and_comes_back("Delete").await;
 }
@@ -106,6 +109,7 @@ async fn leaves_and_comes_back(policy: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn nothing_is_deleted_by_an_old_plan() {
     let Some((mut world, _)) = ready("old-plan", shop()).await else { return };
     world.kill();
@@ -131,6 +135,7 @@ async fn nothing_is_deleted_by_an_old_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn retention_is_the_owner_of_the_anchor() {
     let Some((world, before)) = ready("retention", shop()).await else { return };
     let owners =
@@ -145,6 +150,7 @@ async fn retention_is_the_owner_of_the_anchor() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn deletion_needs_no_operator() {
     for policy in ["Retain", "Delete"] {
         let Some((mut world, before)) =
@@ -160,6 +166,7 @@ async fn deletion_needs_no_operator() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn an_application_that_comes_again_finds_its_data() {
     let Some((world, before)) = ready("again", shop()).await else { return };
     let data =

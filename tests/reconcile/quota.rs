@@ -37,6 +37,7 @@ fn says(status: &Status, part: &str, text: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn with_limits_everywhere_a_bounded_namespace_is_no_obstacle() {
     let Some(world) = World::new("bounded").await else { return };
     let space = &world.space;
@@ -49,6 +50,7 @@ async fn with_limits_everywhere_a_bounded_namespace_is_no_obstacle() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_quota_that_is_used_up_is_named() {
     let Some(world) = World::new("full").await else { return };
     let space = &world.space;

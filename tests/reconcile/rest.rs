@@ -17,6 +17,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_second_pass_sends_nothing() {
     let Some(world) = World::new("second").await else { return };
     world.space.apply(shop()).await;
@@ -33,6 +34,7 @@ async fn a_second_pass_sends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_new_operator_writes_nothing() {
     let Some(mut world) = World::new("restart").await else { return };
     world.space.apply(shop()).await;
@@ -89,6 +91,7 @@ async fn named(cluster: &Cluster, agent: &str) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn ten_applications_at_rest_cost_nothing_but_watches_and_the_lease() {
     let Some(mut world) = World::without_operator("rest").await else { return };
     let seconds = std::env::var("MICROAPP_REST_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(20);
@@ -105,14 +108,23 @@ async fn ten_applications_at_rest_cost_nothing_but_watches_and_the_lease() {
     for name in &names {
         world.space.until_ready(name).await;
     }
-    // Events and the status of the last application are on their way.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    let own = |requests: Vec<String>| -> Vec<String> {
+        requests.into_iter().filter(|it| !it.starts_with("watch ") && it != "update leases").collect()
+    };
+    // Events and the status of the last application come a little later, and on a busy machine much later.
+    let begun = std::time::Instant::now();
+    loop {
+        let mut audit = Audit::since_now(cluster, &agent);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        if own(audit.requests()).is_empty() || begun.elapsed() > crate::PATIENCE {
+            break;
+        }
+    }
     let mut audit = Audit::since_now(cluster, &agent);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let requests = audit.requests();
     let leases = requests.iter().filter(|request| *request == "update leases").count() as u64;
-    let others: Vec<_> =
-        requests.iter().filter(|request| !request.starts_with("watch ") && *request != "update leases").collect();
+    let others = own(requests);
     assert!(others.is_empty(), "{others:?}");
     assert!(
         (seconds / 5 - 1..=seconds / 5 + 1).contains(&leases),

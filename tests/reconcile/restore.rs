@@ -71,6 +71,7 @@ is_found_again! {
 /// Kubernetes itself deletes what names an owner that is not there. Nothing else is made worse by it, and bringing it
 /// back the other way mends it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_the_garbage_collector_took_can_be_brought_back() {
     let Some((world, backup)) = disaster("dead-owners").await else { return };
     let space = &world.space;
@@ -96,6 +97,7 @@ async fn what_the_garbage_collector_took_can_be_brought_back() {
 /// An object that only has the name of an anchor is nobody's data: it is left alone, and nobody is told to throw it
 /// away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn nobody_is_told_to_delete_an_anchor() {
     let Some(world) = World::new("anchor").await else { return };
     let bare = json!({ "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": { "name": ANCHOR },

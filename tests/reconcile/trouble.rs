@@ -12,6 +12,7 @@ fn web(status: &Status) -> Option<(&str, &str)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_write_that_fails_is_told_by_its_part_and_tried_again() {
     let Some(world) = World::new("webhook").await else { return };
     world.wire.break_writes(Some("/deployments/shop--web"));
@@ -31,6 +32,7 @@ async fn a_write_that_fails_is_told_by_its_part_and_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_an_orphaning_deletion_left_is_taken_back_or_deleted() {
     let Some(world) = World::new("orphan").await else { return };
     world.space.apply(shop()).await;

@@ -47,9 +47,10 @@ impl Cluster {
         let up = Command::new(PROGRAM)
             .args(["up", "--simulated", "--nodes", "1", "--dir"])
             .arg(&dir)
+            .stderr(Stdio::inherit()) // a build of minutes must show
             .output()
             .expect("tests/cluster/cluster must be executable");
-        assert!(up.status.success(), "the cluster does not start:\n{}", String::from_utf8_lossy(&up.stderr));
+        assert!(up.status.success(), "the cluster does not start");
         let kubeconfig =
             String::from_utf8_lossy(&up.stdout).lines().last().map(PathBuf::from).expect("`up` prints a path");
         Self { kubeconfig, dir, _end: end }

@@ -1,4 +1,4 @@
-//! Plays the provisioner where pods are only played: it answers published plans, and can lie, stall and fail.
+//! Plays the provisioner where pods are only simulated: it answers published plans, and can lie, stall and fail.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -65,7 +65,7 @@ impl Drain {
     async fn run(&self) -> Result<(), Error> {
         let start = Instant::now();
         self.begun.send_replace(start);
-        // From now on every answer tells its client to connect anew, and the pod counts as not ready. Connections are
+        // From now on every answer tells its client to reconnect, and the pod counts as not ready. Connections are
         // still accepted.
         self.envoy.ask(Method::POST, "/healthcheck/fail").await?;
         sleep(self.propagation.min(self.longest)).await;

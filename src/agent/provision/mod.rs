@@ -31,7 +31,7 @@ use secrets::Folders;
 /// seen may well be there.
 const MOUNTING: Duration = Duration::from_secs(120);
 const MESSAGE_CHARACTERS: usize = 256;
-/// As long as the operator may take to read of a failure before it is mended.
+/// As long as the operator may take to read of a failure before it is repaired.
 const HEARD: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
@@ -185,7 +185,7 @@ impl Provisioner {
             }
             tell(&before).await;
             if broken.iter().any(|proof| worked(last, proof)) {
-                // The operator acts on what stands, not on what stood: a failure that is mended at once would be news
+                // The operator acts on what stands, not on what stood: a failure that is repaired at once would be news
                 // to nobody.
                 sleep(HEARD).await;
             }

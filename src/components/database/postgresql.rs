@@ -49,7 +49,7 @@ impl Engine<Database> for PostgreSql {
 
     fn store<'a>(&self, scope: &'a Scope<'a>, spec: &'a Database) -> Option<Store<'a>> {
         let store = Store::new(scope, PartName::component(Database::ROLE), ENGINE, version(scope, spec).major);
-        Some(Store { storage: spec.storage.as_ref(), ..store })
+        Some(Store { storage: spec.storage.as_ref(), has_logins: true, ..store })
     }
 
     fn obstacles(&self, scope: &Scope<'_>, spec: &Database) -> Vec<Problem> {

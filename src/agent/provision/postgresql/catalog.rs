@@ -22,7 +22,7 @@ pub struct Catalog {
 pub struct Role {
     pub ours: bool,
     pub can_log_in: bool,
-    /// The roles of ours that it is a member of, and who has made it one: from version 16 on, only he unmakes it.
+    /// The roles of ours that it is a member of, and the grantors: from version 16 on, only the grantor can revoke it.
     pub member_of: BTreeMap<String, BTreeSet<String>>,
     /// As whom it acts in a database from the start of a session, by database.
     pub acts_as: BTreeMap<String, String>,
@@ -34,7 +34,7 @@ pub struct Database {
     /// Everybody may connect or make temporary tables, as in a database that is new.
     pub open_to_all: bool,
     pub readers_enter: bool,
-    /// What sessions in it begin with by its owner's will, with the values that they have where he has no say.
+    /// Settings of the database for every session, with the values that they have outside it.
     pub settings: Settings,
 }
 

@@ -1,5 +1,5 @@
 //! How sessions begin. Whoever owns a database sets the defaults of every session in it, and names operators and
-//! functions as he likes. So nothing that is asked depends on them: what a client asks for at its start outranks every
+//! functions at will. So nothing that is asked depends on them: what a client asks for at its start outranks every
 //! default, and names are looked up among the server's own alone.
 
 use std::collections::BTreeMap;
