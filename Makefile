@@ -1,6 +1,6 @@
 # The only place where commands are written down. What is longer than a line is in tests/.
 .DEFAULT_GOAL := help
-.PHONY: help build e2e operator test demo demo-down cluster cluster-down kubectl lint generate images ci
+.PHONY: help build e2e operator test demo demo-down cluster cluster-down kubectl lint audit generate images ci
 SHELL := /bin/bash
 
 help: ## this list
@@ -31,6 +31,9 @@ lint: ## formatting and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
+audit: ## licences, sources and advisories of all dependencies
+	@tests/tools/audit
+
 generate: build ## what follows from the types: crds/, docs/api.md, the chart's generated files, manifests/install.yaml
 	target/debug/microapp crd > crds/microserviceapps.yaml
 	target/debug/microapp crd -o markdown > docs/api.md
@@ -49,4 +52,4 @@ cluster-down: ## end it
 kubectl: ## kubectl against it: make kubectl ARGS='get pods -A' [SIMULATED=1]
 	@tests/cluster/cluster kubectl $(if $(SIMULATED),--dir $${TMPDIR:-/tmp}/microapp-simulated-$$UID) $(ARGS)
 
-ci: lint test ## what a change must pass
+ci: lint audit test ## what a change must pass

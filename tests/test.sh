@@ -65,7 +65,7 @@ root=false scans=true
 [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ] || root=true
 for tool in cargo go; do command -v $tool >/dev/null || die "$tool is needed; see README.md"; done
 
-scripts=(tests/test.sh tests/lib.sh tests/demo/*.sh tests/cluster/{cluster,leftovers,smoke,build.sh,real/init} tests/images/{build,smoke} tests/e2e/run tests/scan tests/tools/{apt,build,postgresql})
+scripts=(tests/test.sh tests/lib.sh tests/demo/*.sh tests/cluster/{cluster,leftovers,smoke,build.sh,real/init} tests/images/{build,smoke} tests/e2e/run tests/scan tests/tools/{apt,audit,build,postgresql})
 run 'shell scripts parse' bash -n "${scripts[@]}"
 if has 'lints of shell scripts' tests/tools/apt shellcheck=shellcheck; then run 'lints of shell scripts' shellcheck "${scripts[@]}"; fi
 has 'the provisioner against a real PostgreSQL server' tests/tools/postgresql || true

@@ -3,11 +3,12 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use kube::{Client, ResourceExt, api::DynamicObject};
 
-use super::telemetry::Telemetry;
+use super::{lanes::Lanes, telemetry::Telemetry};
 use crate::app::{MicroserviceApp, Settings, Status};
 use crate::cluster::{
     index::{AppKey, Index},
@@ -37,6 +38,7 @@ pub struct Context {
     pub events: Events,
     pub settings: Settings,
     pub telemetry: Telemetry,
+    pub lanes: Lanes,
     apps: Mutex<HashMap<AppKey, State>>,
 }
 
@@ -62,6 +64,7 @@ impl Context {
             events,
             settings: options.settings.clone(),
             telemetry: Telemetry::default(),
+            lanes: Lanes::default(),
             apps: Mutex::default(),
         }
     }
@@ -104,6 +107,7 @@ impl Context {
     pub fn forget(&self, app: &DynamicObject) {
         let key = AppKey { namespace: app.namespace().unwrap_or_default(), name: app.name_any() };
         let uid = app.uid().unwrap_or_default();
+        self.lanes.note(key.clone(), Duration::ZERO);
         let mut apps = self.lock();
         if apps.get(&key).is_some_and(|state| state.uid == uid) {
             apps.remove(&key);

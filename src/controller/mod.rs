@@ -1,6 +1,7 @@
 //! When: the queue, the passes, and the process around them.
 
 mod context;
+mod lanes;
 mod reconcile;
 mod server;
 mod telemetry;

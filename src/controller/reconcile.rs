@@ -32,6 +32,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(30);
 
 /// A pass within its own walls: what goes wrong with one application never touches another.
 pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
+    let key = key(&object);
+    let Some(_slot) = context.lanes.enter(&key) else { return Ok(Action::requeue(backoff(1, LONGEST_LOOK))) };
     let begun = std::time::Instant::now();
     // A task of its own: it may run on any thread, so that one that computes keeps nobody waiting. It ends with the
     // set.
@@ -43,6 +45,7 @@ pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Resul
         Some(Err(error)) => Err(Error::Panic(words(error))),
         None => Err(Error::Panic("without a word".into())),
     };
+    context.lanes.note(key, begun.elapsed());
     context.telemetry.pass(begun.elapsed(), outcome.is_ok());
     outcome
 }

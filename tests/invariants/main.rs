@@ -11,7 +11,7 @@ use microapp::app::{App, MicroserviceApp, Settings, preview};
 use microapp::kit::{
     objects::{Id, Object},
     observed::Observed,
-    part::Role,
+    part::{PartName, Role},
 };
 use serde_json::{Value, json};
 

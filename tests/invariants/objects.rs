@@ -152,3 +152,22 @@ fn no_object_holds_a_secret() {
         })
     });
 }
+
+#[test]
+fn workloads_remember_what_their_part_depends_on() {
+    let (settings, observed) = (Settings::default(), Observed::default());
+    let mut seen = 0;
+    for (name, spec) in specs() {
+        let app = application(&spec);
+        let sound = App::resolve(&app, &settings).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        let desired = sound.desired(&observed);
+        for object in desired.objects.iter().filter(|object| object.is_workload()) {
+            let whole = object.part.role().map_or_else(|| object.part.clone(), PartName::component);
+            let known = desired.wiring.part(&whole).dependencies.join(",");
+            let noted = &object.body["spec"]["template"]["metadata"]["annotations"]["microapp.dev/dependencies"];
+            assert_eq!(noted.as_str().unwrap_or_default(), known, "{name}: {}", object.id());
+            seen += usize::from(!known.is_empty());
+        }
+    }
+    assert!(seen > 0, "no workload depends on anything");
+}
