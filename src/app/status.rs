@@ -68,7 +68,8 @@ pub struct Summary {
 pub struct PartStatus {
     /// `gateway`, `database`, … or `service/<name>`.
     pub name: String,
-    /// `Component` or `Service`.
+    /// `Component`, `Service`, or `Agent`: a pod of the operator's own program.
+    #[schemars(extend("enum" = ["Component", "Service", "Agent"]))]
     pub kind: String,
     /// The software that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,6 +90,7 @@ pub struct PartStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_replicas: Option<i32>,
     /// `True` or `False`.
+    #[schemars(extend("enum" = ["True", "False"]))]
     pub ready: String,
     /// One word for the state.
     pub reason: String,
@@ -113,6 +115,7 @@ pub struct BindingStatus {
     pub name: String,
     /// `True`: the provisioner logged in as the service and used it. `False`: that failed. `Unknown`: it was not
     /// checked lately.
+    #[schemars(extend("enum" = ["True", "False", "Unknown"]))]
     pub verified: String,
     /// Who it is logged in as.
     #[serde(default, skip_serializing_if = "Option::is_none")]

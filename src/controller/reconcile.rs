@@ -258,11 +258,23 @@ async fn written(
     publish::status(client, app, &status).await.map(|version| (version, status))
 }
 
+/// The resource as this release knows it. A status of another release that it cannot read counts as none.
 fn decoded(object: &DynamicObject) -> Result<MicroserviceApp, Problem> {
-    let json = serde_json::to_value(object).map_err(|e| Problem::new("", reason::INVALID_SPEC, e.to_string()))?;
-    serde_path_to_error::deserialize(json).map_err(|e| {
-        Problem::new(e.path().to_string(), reason::INVALID_SPEC, format!("this operator cannot read it: {}", e.inner()))
-    })
+    let mut json = serde_json::to_value(object).map_err(|e| Problem::new("", reason::INVALID_SPEC, e.to_string()))?;
+    let error = match serde_path_to_error::deserialize(&json) {
+        Ok(resource) => return Ok(resource),
+        Err(error) => error,
+    };
+    if let Some(fields) = json.as_object_mut().filter(|_| error.path().to_string().starts_with("status")) {
+        fields.remove("status");
+        return decoded(&serde_json::from_value(json).map_err(|_| unread(&error))?);
+    }
+    Err(unread(&error))
+}
+
+fn unread(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let text = format!("this operator cannot read it: {}", error.inner());
+    Problem::new(error.path().to_string(), reason::INVALID_SPEC, text)
 }
 
 /// A resource that this operator cannot read, such as one of a newer definition: nothing of it is touched, and it says
@@ -286,6 +298,22 @@ async fn unreadable(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_of_another_release_keeps_nobody_from_the_specification() -> Result<(), serde_json::Error> {
+        let object = |status: serde_json::Value| {
+            let json = serde_json::json!({
+                "apiVersion": "microapp.dev/v1alpha1", "kind": "MicroserviceApp", "metadata": { "name": "shop" },
+                "spec": { "gateway": {} }, "status": status,
+            });
+            serde_json::from_value::<DynamicObject>(json)
+        };
+        let older = object(serde_json::json!({ "bindings": [{ "service": "orders", "name": "database" }] }))?;
+        assert!(decoded(&older).is_ok_and(|app| app.status.is_none() && app.spec.gateway.is_some()));
+        let newer = object(serde_json::json!({ "observedGeneration": 3 }))?;
+        assert!(decoded(&newer).is_ok_and(|app| app.status.is_some()));
+        Ok(())
+    }
 
     #[test]
     fn what_is_due_brings_nobody_back_within_a_minute() {
