@@ -131,7 +131,8 @@ mod tests {
         let long = |n: usize| format!("{n} \u{1b}[31m{}", "é".repeat(3000));
         let part = |n| PartStatus {
             name: long(n),
-            kind: long(n),
+            kind: "Service".into(),
+            ready: "False".into(),
             message: Some(long(n)),
             waiting_for: vec![long(n); 100],
             reason: long(n),
@@ -140,6 +141,7 @@ mod tests {
         let binding = |n| BindingStatus {
             service: format!("s{n}"),
             name: "database".into(),
+            verified: "Unknown".into(),
             message: Some(long(n)),
             ..Default::default()
         };
