@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::status::Entry;
 use crate::kit::{objects::Id, part::PartName};
 
-/// The outcome of one pass.
+/// The outcome of one reconciliation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Objects that differ from the desired state and were not written: something before them failed, or the
@@ -23,7 +23,7 @@ pub struct Applied {
     pub lost: Vec<Lost>,
     /// Objects that others keep changing back: left alone for a while.
     pub contested: Vec<ObjectNote>,
-    /// Repairs of this pass: object and what had been done to it.
+    /// Repairs of this reconciliation: object and what had been done to it.
     pub repaired: Vec<ObjectNote>,
     /// Workloads whose pods restart because a Secret changed.
     pub restarted: Vec<ObjectNote>,

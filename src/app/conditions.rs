@@ -71,8 +71,7 @@ fn services(common: &Common<'_>, status: &Status) -> Condition {
 }
 
 fn ready(common: &Common<'_>, status: &Status, paused: bool) -> Condition {
-    let count = |s: &Summary| format!("{} components and {} services ready", s.components, s.services);
-    let all = status.summary.as_ref().map(count).unwrap_or_default();
+    let all = status.summary.as_ref().map(Summary::to_string).unwrap_or_default();
     match paused {
         true => {
             let message = format!("{all}. `reconciliation` is 'Paused'");

@@ -23,7 +23,8 @@ fn conflicts_of(parts: &[&dyn Part], scope: &Scope<'_>, wiring: &Wiring, user: &
                 "calling '{other}' gives '{user}' the name {name}, which {owner} gives it, too; rename the service \
                     '{other}'"
             );
-            problems.push(Problem::new(format!("{}.service", dependency.path), reason::VARIABLE_CONFLICT, message));
+            let field = if dependency.is_use() { "component" } else { "service" };
+            problems.push(Problem::new(format!("{}.{field}", dependency.path), reason::VARIABLE_CONFLICT, message));
         }
         let owner =
             if dependency.is_use() { format!("the component '{other}'") } else { format!("the call of '{other}'") };

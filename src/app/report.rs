@@ -21,14 +21,15 @@ pub fn report(app: &App<'_>, desired: &Desired<'_>, applied: &Applied, observed:
     let part = |part| part_status::status(&evidence, part, was_ready(&part.name.to_string()));
     let parts: Vec<PartStatus> = desired.parts.iter().map(part).collect();
     let bindings = binding_status::all(&evidence, app, &previous);
-    let verdict = verdict(app, applied, &parts, &bindings);
+    let summary = summary(&parts);
+    let verdict = verdict(app, applied, &parts, &bindings, &summary);
     let now = Time(observed.now);
     let scope = app.scope(observed);
     let mut status = Status {
         observed_generation: app.resource.metadata.generation,
         operator_version: Some(app.settings.version.clone()),
         url: app.spec().parts().iter().find_map(|part| part.url(&scope)),
-        summary: Some(summary(&parts)),
+        summary: Some(summary),
         retained: retained(&evidence, &previous, &now),
         inventory: (!applied.inventory.is_empty()).then(|| Inventory { entries: applied.inventory.clone() }),
         parts,

@@ -1,5 +1,7 @@
 //! What the operator says of an application. Bounded to 64 KiB by the bounds of its lists.
 
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -60,6 +62,12 @@ pub struct Summary {
     pub components: String,
     /// Services, as `2/2`.
     pub services: String,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} components and {} services ready", self.components, self.services)
+    }
 }
 
 /// One component or service.

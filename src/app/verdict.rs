@@ -1,8 +1,8 @@
 //! Why an application is not ready: the one cause that is told first.
 
 use super::{
-    App, Applied, Reconciliation, part_status,
-    status::{BindingStatus, PartStatus},
+    App, Applied, Reconciliation,
+    status::{BindingStatus, PartStatus, Summary},
 };
 use crate::kit::{part, reason};
 
@@ -15,12 +15,13 @@ pub struct Verdict {
 }
 
 /// None: all is well.
-pub fn verdict(app: &App<'_>, applied: &Applied, parts: &[PartStatus], bindings: &[BindingStatus]) -> Option<Verdict> {
-    let components = part_status::components(parts);
-    let ready = |all: &[&PartStatus]| format!("{}/{}", all.iter().filter(|p| p.ready == "True").count(), all.len());
-    let services: Vec<_> = parts.iter().filter(|p| p.kind == "Service").collect();
-    let components: Vec<_> = components.into_iter().map(|(_, part)| part).collect();
-    let summary = format!("{} components and {} services ready", ready(&components), ready(&services));
+pub fn verdict(
+    app: &App<'_>,
+    applied: &Applied,
+    parts: &[PartStatus],
+    bindings: &[BindingStatus],
+    summary: &Summary,
+) -> Option<Verdict> {
     let (reason, message) = of_parts(parts).or_else(|| of_bindings(bindings)).or_else(|| of_objects(app, applied))?;
     Some(Verdict { stuck: reason::is_stuck(&reason), message: format!("{summary}. {message}"), reason })
 }

@@ -81,7 +81,7 @@ impl Applier {
         step(object, observed.records.get(&object.id()), memory, holds_data, observed.now)
     }
 
-    /// An object that hangs on an anchor of this very pass: its uid is known only now.
+    /// An object that hangs on an anchor of this very reconciliation: its uid is known only now.
     fn owned<'a>(&self, object: &'a Object) -> Cow<'a, Object> {
         let uid = object.unowned().and_then(|anchor| self.index.uid(&self.key, &anchor));
         uid.map_or(Cow::Borrowed(object), |uid| Cow::Owned(object.owned_by(&uid)))

@@ -19,7 +19,7 @@ pub(super) enum Outcome {
         repaired: bool,
     },
     SecretThere,
-    /// Nothing of the part goes on before the next pass: what is there is not known, or nobody answers.
+    /// Nothing of the part goes on before the next reconciliation: what is there is not known, or nobody answers.
     Later,
     /// As far as is known it is as desired, whatever came of this write.
     Unsure(Cause),

@@ -39,7 +39,7 @@ pub fn unwanted<'a>(objects: &[Object], observed: &'a Observed, app_uid: &str) -
 /// specification deletes nothing. Answers whether all are gone.
 ///
 /// # Errors
-/// When the API server could not be asked; the next pass tries again.
+/// When the API server could not be asked; the next reconciliation tries again.
 pub async fn prune(
     client: &Client,
     index: &Index,

@@ -1,4 +1,4 @@
-//! Writes the status, whole, once a pass, and only when it says something new; and tells events.
+//! Writes the status, whole, once a reconciliation, and only when it says something new; and tells events.
 
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -30,7 +30,7 @@ pub async fn status(client: &Client, app: &MicroserviceApp, status: &Status) -> 
         .map(|answer| answer.resource_version().and_then(|v| v.parse().ok()).unwrap_or_default())
 }
 
-/// Sends events from a task of its own, so that no pass waits for one.
+/// Sends events from a task of its own, so that no reconciliation waits for one.
 #[derive(Clone)]
 pub struct Events(mpsc::Sender<(k8s_openapi::api::core::v1::ObjectReference, app::events::Event)>);
 

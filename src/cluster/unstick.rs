@@ -36,7 +36,8 @@ pub async fn unstick(
 }
 
 /// The pod to delete, if there is one. Of several members one at a time, only after it was unready for a while, and
-/// never while another one is being made or does not answer: a cluster needs its majority.
+/// never while another one is being made or joins: a cluster needs its majority. Where more are stuck, as all are after
+/// a revision that no pod survives, the one that is unready for longest goes first.
 fn stuck<'a>(observed: &'a Observed, set: &str, workload: &Workload) -> Option<(&'a str, &'a observed::Pod)> {
     // A StatefulSet makes its pods before it says of which revision they are to be.
     if !workload.observed || workload.revision.is_empty() {
@@ -46,11 +47,10 @@ fn stuck<'a>(observed: &'a Observed, set: &str, workload: &Workload) -> Option<(
     let is_stuck = |pod: &observed::Pod| {
         !pod.ready && !pod.deleting && !pod.revision.is_empty() && pod.revision != workload.revision
     };
-    let (name, pod) = pods.iter().find(|(_, pod)| is_stuck(pod))?;
-    let others = pods.iter().filter(|(other, _)| other != name);
+    let (name, pod) = pods.iter().filter(|(_, pod)| is_stuck(pod)).min_by_key(|(_, pod)| pod.since)?;
     let waited = pod.since.is_some_and(|since| observed.now.duration_since(since) >= PATIENCE);
     let complete = pods.len() >= usize::try_from(workload.replicas).unwrap_or_default();
-    let is_safe = workload.replicas <= 1 || (waited && complete && others.into_iter().all(|(_, it)| it.ready));
+    let is_safe = workload.replicas <= 1 || (waited && complete && pods.iter().all(|(_, it)| it.ready || is_stuck(it)));
     is_safe.then_some((name.as_str(), *pod))
 }
 
@@ -100,7 +100,16 @@ mod tests {
         assert_eq!(found(3, &[("broker-0", false, "old", 3), one]), None, "another one is being made");
         let joining = ("broker-2", false, "new", 1);
         assert_eq!(found(3, &[("broker-0", false, "old", 3), one, joining]), None, "another one is joining");
-        let both = [("broker-0", false, "old", 9), ("broker-1", false, "old", 9), two];
-        assert_eq!(found(3, &both), None, "two do not answer: nobody knows which one is needed");
+    }
+
+    #[test]
+    fn a_set_of_which_no_pod_gets_ready_is_freed() {
+        let (longest, shorter) = (("broker-1", false, "old", 9), ("broker-2", false, "old", 5));
+        let fresh = ("broker-0", false, "old", 1);
+        assert_eq!(found(3, &[fresh, longest, shorter]).as_deref(), Some("broker-1"));
+        let next = ("broker-1", false, "new", 1);
+        assert_eq!(found(3, &[fresh, next, shorter]), None, "the one that was replaced may be joining");
+        let next = ("broker-1", true, "new", 1);
+        assert_eq!(found(3, &[fresh, next, shorter]).as_deref(), Some("broker-2"));
     }
 }

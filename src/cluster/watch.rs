@@ -112,36 +112,54 @@ where
     K: Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
     let mut stream = watcher(api, watcher::Config::default().labels(label)).default_backoff().boxed();
-    let mut named = Named::new();
+    let mut list = List::default();
     loop {
         let news = stream.try_next().await;
         if served == Served::IfInstalled && news.as_ref().is_err_and(is_not_served) {
             // Tried again, as after any error: the kind may be installed later.
+            list.absent = true;
             sink.keep(&Named::new());
             sink.index().set_listed(number, true);
             continue;
         }
         sink.index().note_news(number, news.as_ref().map(Option::as_ref), Instant::now());
         match news {
-            Ok(Some(Event::Init)) => {
-                named.clear();
-                sink.index().set_listed(number, false);
-            }
-            Ok(Some(Event::InitApply(object))) => {
-                if let Some(key) = key(&object) {
-                    named.entry(key.clone()).or_default().insert(object.name_any());
-                    sink.put(key, object);
-                }
-            }
-            Ok(Some(Event::InitDone)) => {
-                sink.keep(&named);
-                sink.index().set_listed(number, true);
-            }
-            Ok(Some(Event::Apply(object))) => drop(key(&object).map(|key| sink.put(key, object))),
-            Ok(Some(Event::Delete(object))) => drop(key(&object).map(|key| sink.gone(key, object))),
+            Ok(Some(event)) => list.take(event, number, &sink),
             Ok(None) => return,
             // It resumes where it stood, or lists again: nothing is missed, only late.
             Err(error) => tracing::warn!(%error, watch = number, "watch interrupted"),
+        }
+    }
+}
+
+/// The list that a watch begins with.
+#[derive(Default)]
+struct List {
+    named: Named,
+    /// The kind was not installed at the last try. Nothing of it can be there, so nobody waits for the next list.
+    absent: bool,
+}
+
+impl List {
+    fn take<K: Resource>(&mut self, event: Event<K>, number: usize, sink: &impl Sink<K>) {
+        match event {
+            Event::Init => {
+                self.named.clear();
+                sink.index().set_listed(number, self.absent);
+            }
+            Event::InitApply(object) => {
+                if let Some(key) = key(&object) {
+                    self.named.entry(key.clone()).or_default().insert(object.name_any());
+                    sink.put(key, object);
+                }
+            }
+            Event::InitDone => {
+                self.absent = false;
+                sink.keep(&self.named);
+                sink.index().set_listed(number, true);
+            }
+            Event::Apply(object) => drop(key(&object).map(|key| sink.put(key, object))),
+            Event::Delete(object) => drop(key(&object).map(|key| sink.gone(key, object))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What all passes share.
+//! What all reconciliations share.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -31,7 +31,7 @@ pub struct Options {
     pub metrics_address: Option<std::net::SocketAddr>,
 }
 
-/// What all passes share.
+/// What all reconciliations share.
 pub struct Context {
     pub client: Client,
     pub index: Arc<Index>,
@@ -42,12 +42,12 @@ pub struct Context {
     apps: Mutex<HashMap<AppKey, State>>,
 }
 
-/// What is remembered of an application between two passes.
+/// What is remembered of an application between two reconciliations.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub uid: String,
     pub memory: Memory,
-    /// Passes in a row that could not do all they wanted.
+    /// Reconciliations in a row that could not do all they wanted.
     pub failures: u32,
     /// Failures in a row to read or delete.
     pub unavailable: u32,
@@ -96,7 +96,7 @@ impl Context {
         state.failures
     }
 
-    /// A pass did all it wanted.
+    /// A reconciliation did all it wanted.
     pub fn count_success(&self, key: &AppKey) {
         if let Some(state) = self.lock().get_mut(key) {
             state.failures = 0;

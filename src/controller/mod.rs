@@ -1,4 +1,4 @@
-//! When: the queue, the passes, and the process around them.
+//! When: the queue, the reconciliations, and the process around them.
 
 mod context;
 mod lanes;
@@ -30,7 +30,7 @@ use crate::app::MicroserviceApp;
 use crate::cluster::{self, changes::Changes, handshake, index::Index, leader::Candidate, watch as watches};
 use crate::kit::owned::OWNED;
 
-/// Passes at once. Each has up to eight writes in flight.
+/// Reconciliations at once. Each has up to eight writes in flight.
 const CONCURRENCY: u16 = 8;
 
 /// Runs the operator until `shutdown` is done, or until somebody else leads.
@@ -117,7 +117,7 @@ async fn prepared(client: &Client, index: &Index) {
     }
 }
 
-/// Works until `stop` is done and the passes under way have ended.
+/// Works until `stop` is done and the reconciliations under way have ended.
 async fn work(
     client: Client,
     namespace: Option<&str>,
@@ -142,12 +142,12 @@ async fn work(
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(triggers)
         .graceful_shutdown_on(stop)
-        .run(reconcile::guarded, reconcile::again, context)
-        .for_each(|pass| async move {
-            match pass {
+        .run(reconcile::reconcile, reconcile::error_policy, context)
+        .for_each(|outcome| async move {
+            match outcome {
                 // Changes of data that outlives its application.
                 Ok(_) | Err(ControllerError::ObjectNotFound(_)) => {}
-                Err(error) => tracing::debug!(%error, "pass"),
+                Err(error) => tracing::debug!(%error, "reconciliation failed"),
             }
         })
         .await;

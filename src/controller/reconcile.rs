@@ -1,4 +1,4 @@
-//! One pass: observe, resolve, build, apply and prune, report.
+//! One reconciliation: observe, resolve, build, apply and prune, report.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,12 +17,12 @@ use crate::cluster::{
 };
 use crate::kit::{objects::Id, observed::Observed, problem::Problem, reason};
 
-/// Why a pass ended early.
+/// Why a reconciliation ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    #[error("a pass panicked: {0}")]
+    #[error("a reconciliation panicked: {0}")]
     Panic(String),
 }
 
@@ -30,8 +30,8 @@ pub enum Error {
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 const LONGEST_LOOK: Duration = Duration::from_secs(30);
 
-/// A pass within its own walls: what goes wrong with one application never touches another.
-pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
+/// Reconciles one application, apart from the others: what goes wrong with one, a panic too, never touches another.
+pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
     let key = key(&object);
     let Some(_slot) = context.lanes.enter(&key) else { return Ok(Action::requeue(backoff(1, LONGEST_LOOK))) };
     let begun = std::time::Instant::now();
@@ -39,14 +39,14 @@ pub async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Resul
     // set.
     let mut task = JoinSet::new();
     let own = (object, context.clone());
-    task.spawn(async move { reconcile(&own.0, &own.1).await });
+    task.spawn(async move { attempt(&own.0, &own.1).await });
     let outcome = match task.join_next().await {
         Some(Ok(outcome)) => outcome,
         Some(Err(error)) => Err(Error::Panic(words(error))),
         None => Err(Error::Panic("without a word".into())),
     };
     context.lanes.note(key, begun.elapsed());
-    context.telemetry.pass(begun.elapsed(), outcome.is_ok());
+    context.telemetry.reconciled(begun.elapsed(), outcome.is_ok());
     outcome
 }
 
@@ -58,10 +58,10 @@ fn words(error: JoinError) -> String {
 }
 
 /// When to try again after an error: later each time, and never all at once.
-pub fn again(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
+pub fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
     let key = key(&object);
     let failures = context.count_failure(&key);
-    tracing::warn!(app = key.name, namespace = key.namespace, failures, %error, "pass failed");
+    tracing::warn!(app = key.name, namespace = key.namespace, failures, %error, "reconciliation failed");
     Action::requeue(backoff(failures, LONGEST_RETRY))
 }
 
@@ -74,7 +74,7 @@ fn key(object: &DynamicObject) -> AppKey {
     AppKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
 }
 
-async fn reconcile(object: &DynamicObject, context: &Context) -> Result<Action, Error> {
+async fn attempt(object: &DynamicObject, context: &Context) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
         // Everything goes by garbage collection.
         return Ok(Action::await_change());

@@ -24,13 +24,13 @@ struct Result_ {
     result: &'static str,
 }
 
-/// Counters, shared by all passes.
+/// Counters, shared by all reconciliations.
 #[derive(Clone)]
 pub struct Telemetry(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    passes: Family<Outcome, Counter>,
+    reconciliations: Family<Outcome, Counter>,
     seconds: Histogram,
     objects: Family<Result_, Counter>,
 }
@@ -38,19 +38,19 @@ struct Inner {
 impl Default for Telemetry {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("microapp");
-        let passes = Family::<Outcome, Counter>::default();
-        registry.register("reconcile", "Passes, by outcome", passes.clone());
+        let reconciliations = Family::<Outcome, Counter>::default();
+        registry.register("reconcile", "Reconciliations, by outcome", reconciliations.clone());
         let seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
-        registry.register("reconcile_duration_seconds", "Duration of a pass", seconds.clone());
+        registry.register("reconcile_duration_seconds", "Duration of a reconciliation", seconds.clone());
         let objects = Family::<Result_, Counter>::default();
         registry.register("objects", "Objects, by what came of applying them", objects.clone());
-        Self(Arc::new(Inner { registry, passes, seconds, objects }))
+        Self(Arc::new(Inner { registry, reconciliations, seconds, objects }))
     }
 }
 
 impl Telemetry {
-    pub fn pass(&self, took: Duration, well: bool) {
-        self.0.passes.get_or_create(&Outcome { outcome: if well { "done" } else { "failed" } }).inc();
+    pub fn reconciled(&self, took: Duration, well: bool) {
+        self.0.reconciliations.get_or_create(&Outcome { outcome: if well { "done" } else { "failed" } }).inc();
         self.0.seconds.observe(took.as_secs_f64());
     }
 

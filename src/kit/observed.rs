@@ -1,4 +1,4 @@
-//! What is there: all that a pass knows of the cluster, as values. Offline it is empty.
+//! What is there: all that a reconciliation knows of the cluster, as values. Offline it is empty.
 
 use std::collections::BTreeMap;
 

@@ -14,13 +14,6 @@ impl Role {
     pub fn name(self) -> &'static str {
         self.0
     }
-
-    /// As it stands in the type of a condition: `Database`.
-    pub fn camel(self) -> String {
-        let mut letters = self.0.chars();
-        let first = letters.next().map(|first| first.to_ascii_uppercase().to_string()).unwrap_or_default();
-        first + letters.as_str()
-    }
 }
 
 impl fmt::Display for Role {
@@ -124,7 +117,7 @@ mod tests {
         assert_eq!(of_label(&server.label()), server.to_string());
         let service = PartName::service("orders");
         assert_eq!(service_of(&service.to_string()), Some("orders"));
-        assert_eq!((METRICS.camel().as_str(), service.short(), server.short()), ("Metrics", "orders", "prometheus"));
+        assert_eq!((service.short(), server.short()), ("orders", "prometheus"));
     }
 
     #[test]

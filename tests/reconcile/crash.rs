@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// Plans at once.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 4;
 
 /// What is there in the end, comparable between namespaces: objects by name, and the status.
 type End = BTreeMap<String, Value>;

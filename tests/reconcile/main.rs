@@ -20,6 +20,7 @@ mod rotation;
 mod strangers;
 mod trouble;
 mod upgrade;
+mod volumes;
 
 use std::time::{Duration, Instant};
 
