@@ -7,10 +7,10 @@ help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## build everything, start a cluster, run the shop and ask it; CLUSTER=real|simulated|kind|current
-	@tests/demo/demo.sh up
+	@hack/demo/demo.sh up
 
 demo-down: ## end the demo and leave nothing of it
-	@tests/demo/demo.sh down
+	@hack/demo/demo.sh down
 
 test: ## everything that this machine can run
 	@tests/test.sh
@@ -27,12 +27,14 @@ operator: ## the program, static, as it goes into the image of the demo and of t
 	cargo rustc --locked --bin microapp -- -C target-feature=+crt-static -C strip=symbols
 	install -D target/debug/microapp target/static/microapp
 
-lint: ## formatting and lints
+lint: ## formatting and lints, of scripts too; and licences, once `make audit` was run
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	@hack/lint-scripts
+	@hack/tools/audit --built
 
 audit: ## licences, sources and advisories of all dependencies
-	@tests/tools/audit
+	@hack/tools/audit
 
 generate: build ## what follows from the types: crds/, docs/api.md, the chart's generated files, manifests/install.yaml
 	target/debug/microapp crd > crds/microserviceapps.yaml
@@ -40,16 +42,16 @@ generate: build ## what follows from the types: crds/, docs/api.md, the chart's 
 	charts/generate
 
 images: operator ## the images that the tests need, without a container engine (root); prints their folder
-	@tests/images/build
-	@tests/images/build --operator target/static/microapp ghcr.io/microapp-dev/microapp:$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+	@hack/images/build
+	@hack/images/build --operator target/static/microapp ghcr.io/microapp-dev/microapp:$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 cluster: ## an empty cluster for trials (root); SIMULATED=1: pods are only simulated
-	@tests/cluster/cluster up $(if $(SIMULATED),--simulated)
+	@hack/cluster/cluster up $(if $(SIMULATED),--simulated)
 
 cluster-down: ## end it
-	@tests/cluster/cluster down $(if $(SIMULATED),--simulated)
+	@hack/cluster/cluster down $(if $(SIMULATED),--simulated)
 
 kubectl: ## kubectl against it: make kubectl ARGS='get pods -A' [SIMULATED=1]
-	@tests/cluster/cluster kubectl $(if $(SIMULATED),--dir $${TMPDIR:-/tmp}/microapp-simulated-$$UID) $(ARGS)
+	@hack/cluster/cluster kubectl $(if $(SIMULATED),--dir $${TMPDIR:-/tmp}/microapp-simulated-$$UID) $(ARGS)
 
 ci: lint audit test ## what a change must pass

@@ -20,7 +20,7 @@ fn tools() -> Option<&'static PathBuf> {
     static TOOLS: OnceLock<Option<PathBuf>> = OnceLock::new();
     let build = || {
         let built =
-            Command::new(format!("{ROOT}/tests/tools/build")).output().expect("tests/tools/build must be executable");
+            Command::new(format!("{ROOT}/hack/tools/build")).output().expect("hack/tools/build must be executable");
         let required = ["CI", "MICROAPP_REQUIRE_CLUSTER"].iter().any(|v| std::env::var_os(v).is_some());
         let said = String::from_utf8_lossy(&built.stderr);
         assert!(built.status.success() || !required, "helm is required here: {said}");

@@ -15,8 +15,10 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-/// Much more than any input needs, on a busy machine and without optimisation.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time of computing, whatever else the machine does: much more than any input needs without optimisation.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing waits for anything, so what takes so long waits for ever.
+const LONGEST: Duration = Duration::from_secs(900);
 /// Address space of the process that reads, in KiB: the program itself, and a few hundred times the largest input.
 const MEMORY: u64 = 2 * 1024 * 1024;
 /// The largest file that is read.
@@ -50,18 +52,30 @@ fn bounded(test: &str) {
 }
 
 /// Ends the process when one input takes too long, for nobody else could.
-struct Watch(Arc<Mutex<Option<(Instant, String)>>>);
+struct Watch(Arc<Mutex<Option<Begun>>>);
+
+/// When an input was begun, by the clock and by what this process had computed, and which.
+type Begun = (Instant, Duration, String);
+
+/// What this process has computed so far, in the kernel's hundredths of a second.
+fn computed() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * ticks)
+}
 
 impl Watch {
     fn begin() -> Self {
-        let now: Arc<Mutex<Option<(Instant, String)>>> = Arc::default();
+        let now: Arc<Mutex<Option<Begun>>> = Arc::default();
         let watched = now.clone();
         std::thread::spawn(move || {
             loop {
                 std::thread::sleep(Duration::from_millis(200));
-                if let Some((_, what)) =
-                    watched.lock().unwrap().as_ref().filter(|(since, _)| since.elapsed() > PATIENCE)
-                {
+                let too_long = |(since, before, _): &&Begun| {
+                    computed().saturating_sub(*before) > PATIENCE || since.elapsed() > LONGEST
+                };
+                if let Some((_, _, what)) = watched.lock().unwrap().as_ref().filter(too_long) {
                     eprintln!("does not end: {what}");
                     std::process::exit(3);
                 }
@@ -71,7 +85,7 @@ impl Watch {
     }
 
     fn over<T>(&self, what: impl Into<String>, work: impl FnOnce() -> T) -> T {
-        *self.0.lock().unwrap() = Some((Instant::now(), what.into()));
+        *self.0.lock().unwrap() = Some((Instant::now(), computed(), what.into()));
         let result = work();
         *self.0.lock().unwrap() = None;
         result

@@ -312,7 +312,8 @@ fn a_dependency_of_which_no_pod_is_wanted_is_there() {
 fn messages_have_a_bound() {
     let app = application(|_| ());
     let mut observed = observed();
-    told(&app, &mut observed, Proof { reason: "LoginRefused".into(), message: "é".repeat(5000), ..Default::default() });
+    let long = Proof { reason: "LoginRefused".into(), message: "é".repeat(5000), ..Default::default() };
+    told(&app, &mut observed, long);
     let problems: Vec<Problem> = (0..100)
         .map(|n| {
             Problem::new(format!("spec.services[{n}].name"), microapp::kit::reason::ROUTE_CONFLICT, "a long sentence")

@@ -3,8 +3,8 @@
 # A demo, or other clusters, may run beside: each cluster of the tests has a folder and addresses of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# shellcheck source=lib.sh
-. tests/lib.sh
+# shellcheck source=../hack/steps.sh
+. hack/steps.sh
 trap finish EXIT
 : >"$logs/left"
 
@@ -48,37 +48,35 @@ check_rust() { # what reconciles mostly waits, so it runs beside the rest, many 
 }
 check_go() { # vet asks for facts of every package that Kubernetes is made of, which takes minutes: the cluster's own files are compiled and formatted
 	local unformatted
-	unformatted=$(gofmt -l tests/cluster samples/shop)
+	unformatted=$(gofmt -l hack/cluster samples/shop)
 	[ -z "$unformatted" ] || die "not formatted: $unformatted"
 	(cd samples/shop && go vet ./... && go test ./...)
 }
 
 check_clusters() { # waits for pods more than it computes, so it runs beside the Rust tests
-	if $scans; then run 'scans of everything rendered' tests/scan || return 1; fi
-	run 'simulated cluster' tests/cluster/smoke simulated || return 1
+	if $scans; then run 'scans of everything rendered' hack/scan || return 1; fi
+	run 'simulated cluster' hack/cluster/smoke simulated || return 1
 	$root || return 0
-	run 'images' tests/images/smoke || return 1
-	run 'real clusters, side by side' tests/cluster/smoke real
+	run 'images' hack/images/smoke || return 1
+	run 'real clusters, side by side' hack/cluster/smoke real
 }
 
 root=false scans=true
 [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ] || root=true
 for tool in cargo go; do command -v $tool >/dev/null || die "$tool is needed; see README.md"; done
 
-scripts=(tests/test.sh tests/lib.sh tests/demo/*.sh tests/cluster/{cluster,leftovers,smoke,build.sh,real/init} tests/images/{build,smoke} tests/e2e/run tests/scan tests/tools/{apt,audit,build,postgresql})
-run 'shell scripts parse' bash -n "${scripts[@]}"
-if has 'lints of shell scripts' tests/tools/apt shellcheck=shellcheck; then run 'lints of shell scripts' shellcheck "${scripts[@]}"; fi
-has 'the provisioner against a real PostgreSQL server' tests/tools/postgresql || true
-has 'scans of everything rendered' tests/tools/apt python3=python3 || scans=false
-if $scans && ! python3 -c 'import ensurepip' 2>/dev/null; then has 'scans of everything rendered' tests/tools/apt pip-in-environments=python3-venv || scans=false; fi
+has 'lints of shell scripts' hack/tools/apt shellcheck=shellcheck || true
+has 'the provisioner against a real PostgreSQL server' hack/tools/postgresql || true
+has 'scans of everything rendered' hack/tools/apt python3=python3 || scans=false
+if $scans && ! python3 -c 'import ensurepip' 2>/dev/null; then has 'scans of everything rendered' hack/tools/apt pip-in-environments=python3-venv || scans=false; fi
 $root || leave 'images and real pods' 'they need root on Linux'
-if $root; then run 'curl' tests/tools/apt curl=curl; fi
+if $root; then run 'curl' hack/tools/apt curl=curl; fi
 
 run 'form and lints' make -s lint
 run 'samples are valid' cargo run --locked --quiet -- check -f manifests/samples/shop.yaml -f manifests/samples/smallest.yaml
-if $root; then run 'programs of the test cluster' tests/cluster/cluster build; else run 'programs of the test cluster' tests/cluster/cluster build --simulated; fi
-run 'helm and kubeconform' tests/tools/build
-run 'Envoy' tests/tools/envoy
+if $root; then run 'programs of the test cluster' hack/cluster/cluster build; else run 'programs of the test cluster' hack/cluster/cluster build --simulated; fi
+run 'helm' hack/tools/build
+run 'Envoy' hack/tools/envoy
 run 'Rust tests compiled' cargo test --locked --no-run
 check_clusters &
 clusters=$!
@@ -92,4 +90,5 @@ if $root; then run 'end to end on real pods' tests/e2e/run; fi
 printf '\n'
 cat "$logs/left"
 passed=$(sed -nE 's/^(test result: ok\. )?([0-9]+) passed.*/\2/p' "$logs/closing" | paste -sd+)
+# shellcheck disable=SC2154 # hack/lib.sh has set it
 printf '%s runs with %s tests passed, %s left out, in %s s\n' "$(wc -l <"$logs/ran")" "$((passed))" "$(wc -l <"$logs/left")" "$(seconds "$begin")"

@@ -1,7 +1,6 @@
 //! Programs inside pods, each beside one running server: `discover` feeds Envoy with endpoints, `provision` makes and
 //! proves logins. What they are told and what they answer is in [`crate::kit::agents`]; the operator is never called.
 
-mod backoff;
 pub mod discover;
 pub mod provision;
 mod server;
@@ -9,7 +8,8 @@ mod server;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kube::{Client, Config};
+use backon::ExponentialBuilder;
+use kube::{Client, Config, runtime::watcher::ExponentialBackoff};
 use serde::de::DeserializeOwned;
 
 use crate::kit::digest;
@@ -70,6 +70,12 @@ fn whole(error: &dyn std::error::Error) -> String {
     causes
         .map(ToString::to_string)
         .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
+/// Waits after failures: twice as long each time, and never all pods at the same moment.
+fn backoff(first: Duration, longest: Duration) -> ExponentialBackoff {
+    let waits = ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest).with_jitter();
+    waits.without_max_times().into()
 }
 
 /// The plan and the digest of its bytes. A plan that changes comes with a new pod, so it is read once.

@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use anstream::{AutoStream, ColorChoice, stream::RawStream};
+
 use crate::view::Style;
 
 /// What standard output can show.
@@ -18,10 +20,8 @@ pub fn style() -> Style {
 }
 
 /// Colour is for terminals that know it, unless somebody does not want it: <https://no-color.org>.
-pub fn is_coloured(stream: &impl IsTerminal) -> bool {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    stream.is_terminal() && !unwanted && !dumb
+pub fn is_coloured(stream: &impl RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
 }
 
 /// Writes data to standard output. A reader that has seen enough (`| head`) is no error.

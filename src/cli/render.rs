@@ -72,8 +72,8 @@ fn only(objects: Vec<Object>, part: Option<String>) -> Result<Vec<Object>, Error
 /// The object as it would be sent.
 fn body(object: Object) -> Value {
     let mut body = object.with_hash();
-    if let Some(secret) = object.secret {
-        body["stringData"][&secret.key] = NO_PASSWORD.into();
+    for key in object.secret.iter().flat_map(|secret| secret.form.keys()) {
+        body["stringData"][key] = NO_PASSWORD.into();
     }
     body
 }

@@ -204,8 +204,8 @@ impl Applier {
     async fn secret(&self, object: &Object, guarded: bool) -> Result<Outcome, Error> {
         let api = client::objects(&self.client, object.kind, &self.key.namespace);
         let params = PostParams { dry_run: guarded, field_manager: Some(MANAGER.into()) };
-        let body: DynamicObject =
-            serde_json::from_value(filled(object)).map_err(|e| Error::Json(object.id().to_string(), e))?;
+        let body = filled(object).map_err(|e| Error::Certificate(object.id().to_string(), e))?;
+        let body: DynamicObject = serde_json::from_value(body).map_err(|e| Error::Json(object.id().to_string(), e))?;
         match within(api.create(&params, &body)).await {
             Ok(_) if guarded => Ok(Outcome::Lost),
             Ok(_) => Ok(Outcome::SecretThere),

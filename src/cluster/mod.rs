@@ -36,6 +36,8 @@ pub enum Error {
     Client(Box<kube::Error>),
     #[error("{0} cannot be written as JSON: {1}")]
     Json(String, serde_json::Error),
+    #[error("the certificate of {0} cannot be made: {1}")]
+    Certificate(String, rcgen::Error),
 }
 
 /// What the API server does not say: how to let the operator change an owner where the admission plugin

@@ -78,8 +78,8 @@ impl AnchorRef {
     }
 }
 
-/// What a random value looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a random value looks like. All but certificates stand under [`PASSWORD`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
     /// 32 letters and digits, so that no address that it stands in needs escaping.
     Password,
@@ -87,6 +87,16 @@ pub enum Form {
     Base64(usize),
     /// An identifier such as `8f14e45f-ceea-467f-a0b1-c4d2f8b5e3a7`.
     Uuid,
+    /// One key with its own certificate for all nodes of a cluster, which trust nothing else: `tls.key`, `tls.crt` and
+    /// `ca.crt` as PEM. It is for one name, such as `*.shop-search-peers.acme.svc`, and never expires.
+    Certificate(String),
+}
+
+impl Form {
+    /// The keys of its Secret that get such a value.
+    pub fn keys(&self) -> &'static [&'static str] {
+        if let Self::Certificate(_) = self { &["ca.crt", "tls.crt", "tls.key"] } else { &[PASSWORD] }
+    }
 }
 
 /// The first eight hexadecimal digits of an identifier.
@@ -132,7 +142,7 @@ pub fn random(scope: &Scope<'_>, anchor: &AnchorRef, part: &PartName, name: &str
 fn one(part: &PartName, secret: core::Secret, form: Form, opens: Vec<String>) -> Objects {
     let mut objects = Objects::default();
     let secret = core::Secret { immutable: Some(true), type_: Some("Opaque".into()), ..secret };
-    objects.push_secret(part, &secret, Secret { key: PASSWORD.into(), form, opens });
+    objects.push_secret(part, &secret, Secret { form, opens });
     objects
 }
 

@@ -31,8 +31,6 @@ pub enum Gate {
 /// What is peculiar to a Secret of ours: a random value that is made when the Secret is, and is never read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
-    /// The key that gets the value.
-    pub key: String,
     pub form: Form,
     /// The claims whose data nobody can open without this Secret. If one of them exists and the Secret does not, the
     /// Secret is lost, and a new one would open nothing.

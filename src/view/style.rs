@@ -1,5 +1,7 @@
 //! What the place of output can show.
 
+use anstyle::AnsiColor;
+
 /// Colour and width of what is written to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
@@ -20,14 +22,17 @@ pub enum Tone {
 
 impl Style {
     pub fn paint(&self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Good => "32",
-            Tone::Busy => "33",
-            Tone::Bad => "31",
-            Tone::Soft => "2",
-            Tone::Strong => "1",
+        if !self.colour || text.is_empty() {
+            return text.to_owned();
+        }
+        let style = match tone {
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Busy => AnsiColor::Yellow.on_default(),
+            Tone::Bad => AnsiColor::Red.on_default(),
+            Tone::Soft => anstyle::Style::new().dimmed(),
+            Tone::Strong => anstyle::Style::new().bold(),
         };
-        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        format!("{style}{text}{style:#}")
     }
 
     /// The text in lines that leave `indent` characters free. Words longer than a line stand out of it.

@@ -130,7 +130,7 @@ pub fn sql(space: &Space, statement: &str) -> String {
         statement,
     ];
     let kubectl = std::env::var("MICROAPP_KUBECTL")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/cluster").into());
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/hack/cluster/cluster").into());
     let output = if kubectl.ends_with("cluster") {
         Command::new(kubectl).arg("kubectl").args(script).output()
     } else {

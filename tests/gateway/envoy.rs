@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub fn program() -> Option<&'static Path> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || {
-        let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/envoy")).output().unwrap();
+        let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/hack/tools/envoy")).output().unwrap();
         let path = String::from_utf8(output.stdout).unwrap();
         if output.status.success() {
             return Some(PathBuf::from(path.trim()));

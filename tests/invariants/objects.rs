@@ -136,7 +136,7 @@ fn no_object_holds_a_secret() {
             ensure(keys("data").is_empty() && keys("stringData") == named && object.body["immutable"] == true, || {
                 "more than a user name".into()
             })?;
-            return ensure(object.secret.as_ref().is_some_and(|s| s.key == "password"), || {
+            return ensure(object.secret.as_ref().is_some_and(|s| s.form.keys() == ["password"]), || {
                 "no password is made".into()
             });
         }

@@ -54,7 +54,7 @@ fn installed() -> Option<&'static Cluster> {
 
 /// Everything that kubectl says, as the administrator.
 fn kubectl(cluster: &Cluster, args: &[&str]) -> String {
-    let output = Command::new(format!("{ROOT}/tests/cluster/cluster"))
+    let output = Command::new(format!("{ROOT}/hack/cluster/cluster"))
         .current_dir(ROOT)
         .args(["kubectl", "--dir"])
         .arg(&cluster.dir)

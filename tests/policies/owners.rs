@@ -7,7 +7,7 @@ use super::*;
 
 /// The chart's objects for such clusters.
 fn chart() -> Option<String> {
-    let tools = Command::new(format!("{ROOT}/tests/tools/build")).output().unwrap();
+    let tools = Command::new(format!("{ROOT}/hack/tools/build")).output().unwrap();
     let helm = format!("{}/helm", String::from_utf8_lossy(&tools.stdout).trim());
     let args = "template microapp charts/microapp --namespace microapp-system --kube-version 1.33.0 --set \
         rbac.ownerReferences=true --show-only templates/owners.yaml";

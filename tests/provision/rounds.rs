@@ -19,7 +19,7 @@ async fn until(
     let wait = async {
         tokio::select! { () = tend(provisioner, found) => anyhow::bail!("it has ended"), fits = fitting => Ok(fits?) }
     };
-    timeout(Duration::from_secs(60), wait).await.with_context(|| format!("{what}: {:#?}", found.borrow()))??;
+    timeout(Duration::from_secs(120), wait).await.with_context(|| format!("{what}: {:#?}", found.borrow()))??;
     Ok(begin.elapsed())
 }
 
@@ -34,7 +34,7 @@ async fn a_server_that_hangs_makes_no_other_wait() -> anyhow::Result<()> {
     // It takes connections, and says nothing.
     let mute = std::net::TcpListener::bind("127.0.0.1:0")?;
     // So many logins that to wait for each would take longer than a round may.
-    let logins: Vec<DatabaseLogin> = case.logins.iter().cycle().take(12).cloned().collect();
+    let logins: Vec<DatabaseLogin> = case.logins.iter().cycle().take(48).cloned().collect();
     let hung = PostgreSQL { component: "cache".into(), port: mute.local_addr()?.port(), logins, ..case.plan() };
     let provisioner = case.provisioner(vec![hung]);
     let found = Found::new(vec![None, None]);
@@ -47,8 +47,8 @@ async fn a_server_that_hangs_makes_no_other_wait() -> anyhow::Result<()> {
     })
     .await?;
     let told = found.borrow()[1].clone().context("nothing was told")?;
-    assert_eq!((told.len(), told[0].component.as_str()), (12, "cache"));
-    assert!(waited < Duration::from_secs(12), "a round has a deadline of its own: {waited:?}");
+    assert_eq!((told.len(), told[0].component.as_str()), (48, "cache"));
+    assert!(waited < Duration::from_secs(40), "a round has a deadline of its own: {waited:?}");
     Ok(())
 }
 
@@ -67,7 +67,7 @@ async fn a_lost_connection_begins_the_next_round() -> anyhow::Result<()> {
     let (lost, ended) =
         tokio::join!(until(&provisioner, &found, "the end is seen", |now| all(&now[0], "ServerUnreachable")), ending);
     ended?;
-    assert!(lost? < Duration::from_secs(20));
+    assert!(lost? < Duration::from_secs(100), "it is not the interval that was waited for");
     Ok(())
 }
 

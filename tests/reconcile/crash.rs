@@ -9,10 +9,10 @@ use kube::ResourceExt;
 use microapp::app::MicroserviceApp;
 use serde_json::{Value, json};
 
-use crate::World;
+use crate::Setup;
 use crate::support::{
-    fault::Wire,
-    space::{Space, essence, shop},
+    fault::Connection,
+    space::{Space, comparable, shop},
 };
 
 /// Plans at once.
@@ -48,7 +48,7 @@ async fn end(space: &Space) -> End {
         value
     };
     let named = |id: &str| words.iter().fold(id.to_owned(), |id, (word, instead)| id.replace(word, instead));
-    let mut end: End = objects.iter().map(|(id, object)| (named(id), plain(essence(object)))).collect();
+    let mut end: End = objects.iter().map(|(id, object)| (named(id), plain(comparable(object)))).collect();
     end.insert("status".into(), plain(json!(app.status)));
     end
 }
@@ -94,33 +94,33 @@ enum Story {
 /// Lives through a story with an operator that dies at write `fatal` of its last chapter (0: none), and tells the end,
 /// and the writes of the chapter if nobody died.
 async fn live(story: Story, fatal: usize) -> Option<(End, usize)> {
-    let mut world = World::without_operator("crash").await?;
+    let mut setup = Setup::without_operator("crash").await?;
     if let Story::Emptying = story {
-        world.start();
-        world.space.apply(shop()).await;
-        world.space.until_ready("shop").await;
-        world.quiet().await;
+        setup.start();
+        setup.space.apply(shop()).await;
+        setup.space.until_ready("shop").await;
+        setup.quiet().await;
     }
-    world.kill();
-    world
+    setup.kill();
+    setup
         .space
         .apply(match story {
             Story::Creating => shop(),
             Story::Emptying => empty(),
         })
         .await;
-    world.start_over(Wire::cut_at_write(fatal));
+    setup.start_over(Connection::cut_at_write(fatal));
     if fatal > 0 {
         tokio::select! {
-            () = world.wire.cut() => {}
+            () = setup.connection.cut() => {}
             // Writes of status differ from run to run: this one had fewer.
-            _ = world.space.until_ready("shop") => {}
+            _ = setup.space.until_ready("shop") => {}
         }
-        world.start();
+        setup.start();
     }
-    world.space.until_ready("shop").await;
-    world.quiet().await;
-    Some((end(&world.space).await, world.wire.writes().len()))
+    setup.space.until_ready("shop").await;
+    setup.quiet().await;
+    Some((end(&setup.space).await, setup.connection.writes().len()))
 }
 
 async fn every_crash(story: Story) {

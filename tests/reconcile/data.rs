@@ -11,17 +11,17 @@ use kube::{
 use microapp::app::MicroserviceApp;
 use serde_json::{Value, json};
 
-use crate::World;
-use crate::support::provisioner::Mood;
+use crate::Setup;
+use crate::support::provisioner::Behaviour;
 use crate::support::space::{Space, is, message, reason, shop, shop_with, uids};
 
 pub(super) const CLAIM: &str = "data-shop-database-0";
 
-pub(super) async fn ready(stem: &str, app: Value) -> Option<World> {
-    let world = World::new(stem).await?;
-    world.space.apply(app).await;
-    world.space.until_ready("shop").await;
-    Some(world)
+pub(super) async fn ready(stem: &str, app: Value) -> Option<Setup> {
+    let setup = Setup::new(stem).await?;
+    setup.space.apply(app).await;
+    setup.space.until_ready("shop").await;
+    Some(setup)
 }
 
 /// Deletes the application and waits until only its data is left.
@@ -68,7 +68,7 @@ pub(super) async fn follow(space: &Space, told: &str) {
         match *verb {
             "annotate" => {
                 let (key, value) = rest[0].split_once('=').unwrap();
-                space.meddle(&format!("{kind}/{name}"), json!({ "metadata": { "annotations": { key: value } } })).await;
+                space.edit(&format!("{kind}/{name}"), json!({ "metadata": { "annotations": { key: value } } })).await;
             }
             "delete" => space.remove(&format!("{kind}/{name}")).await,
             other => panic!("{other}"),
@@ -81,8 +81,8 @@ pub(super) async fn follow(space: &Space, told: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_volume_whose_password_is_gone_is_not_opened() {
-    let Some(world) = ready("lost", shop()).await else { return };
-    let space = &world.space;
+    let Some(setup) = ready("lost", shop()).await else { return };
+    let space = &setup.space;
     deleted(space).await;
     let (volume, secret) = (claim(space).await, admin(space).await.unwrap());
     for name in secrets(space).await {
@@ -91,7 +91,7 @@ async fn a_volume_whose_password_is_gone_is_not_opened() {
     space.apply(shop()).await;
     let status = space.until("shop", "in want of its password", |s| reason(s, "Ready") == "CredentialsLost").await;
     assert!(is(&status, "Stalled", "True"));
-    world.quiet().await;
+    setup.quiet().await;
     assert_eq!(secrets(space).await, [] as [String; 0], "while it says so it makes none");
     assert!(space.object("StatefulSet/shop-database").await.is_none());
     assert_eq!(claim(space).await.spec, volume.spec);
@@ -106,14 +106,14 @@ async fn a_volume_whose_password_is_gone_is_not_opened() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_volume_of_another_major_is_left_alone() {
-    let Some(world) = ready("engine", shop()).await else { return };
-    let space = &world.space;
+    let Some(setup) = ready("engine", shop()).await else { return };
+    let space = &setup.space;
     let major =
         space.object(&format!("PersistentVolumeClaim/{CLAIM}")).await.unwrap().labels()["microapp.dev/major"].clone();
     let relabel = async |major: &str| {
         drop(
             space
-                .meddle(
+                .edit(
                     &format!("PersistentVolumeClaim/{CLAIM}"),
                     json!({ "metadata": { "labels": { "microapp.dev/major": major } } }),
                 )
@@ -124,13 +124,13 @@ async fn a_volume_of_another_major_is_left_alone() {
     let before = uids(&space.objects().await);
     relabel("17").await;
     space.until("shop", "refused", |s| reason(s, "Ready") == "VolumeOfAnotherEngine" && is(s, "Stalled", "True")).await;
-    world.quiet().await;
+    setup.quiet().await;
     assert_eq!(uids(&space.objects().await), before);
     // When it comes again: nothing starts.
     deleted(space).await;
     space.apply(shop()).await;
     space.until("shop", "refused", |s| reason(s, "Ready") == "VolumeOfAnotherEngine").await;
-    world.quiet().await;
+    setup.quiet().await;
     assert!(space.object("StatefulSet/shop-database").await.is_none());
     relabel(&major).await;
     space.until_ready("shop").await;
@@ -139,8 +139,8 @@ async fn a_volume_of_another_major_is_left_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_secret_is_one_credential_for_ever() {
-    let Some(world) = ready("secrets", shop()).await else { return };
-    let api = world.space.api::<Secret>();
+    let Some(setup) = ready("secrets", shop()).await else { return };
+    let api = setup.space.api::<Secret>();
     let secrets = api.list(&ListParams::default()).await.unwrap().items;
     assert_eq!(secrets.len(), 2, "one for the administrator, one for the service that uses the database");
     for secret in &secrets {
@@ -154,7 +154,7 @@ async fn a_secret_is_one_credential_for_ever() {
     }
     assert_ne!(secrets[0].data.as_ref().unwrap()["password"], secrets[1].data.as_ref().unwrap()["password"]);
     let everything: Vec<DynamicObject> =
-        world.space.objects().await.into_iter().filter(|(id, _)| !id.starts_with("Secret/")).map(|(_, o)| o).collect();
+        setup.space.objects().await.into_iter().filter(|(id, _)| !id.starts_with("Secret/")).map(|(_, o)| o).collect();
     let text = serde_json::to_string(&everything).unwrap();
     for secret in &secrets {
         let password = String::from_utf8(secret.data.as_ref().unwrap()["password"].0.clone()).unwrap();
@@ -165,16 +165,16 @@ async fn a_secret_is_one_credential_for_ever() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_lost_administrator_makes_no_secret_and_is_told() {
-    let Some(world) = ready("locked-out", shop()).await else { return };
-    let space = &world.space;
+    let Some(setup) = ready("locked-out", shop()).await else { return };
+    let space = &setup.space;
     let before = secrets(space).await;
     space.remove(&format!("Secret/{}", admin(space).await.unwrap().name_any())).await;
-    world.provisioner.feel(Mood::LockedOut);
+    setup.provisioner.behave(Behaviour::LockedOut);
     let status = space.until("shop", "locked out", |s| reason(s, "Ready") == "CredentialsLost").await;
     assert!(is(&status, "Stalled", "True") && message(&status, "DatabaseReady").contains("shop-database-admin-v1-"));
-    world.quiet().await;
+    setup.quiet().await;
     assert_eq!(secrets(space).await, before.into_iter().filter(|name| !name.contains("-admin-")).collect::<Vec<_>>());
-    world.provisioner.feel(Mood::Honest);
+    setup.provisioner.behave(Behaviour::Honest);
     space.until_ready("shop").await;
 }
 
@@ -182,8 +182,8 @@ async fn a_lost_administrator_makes_no_secret_and_is_told() {
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_version_can_be_taken_back_and_data_thrown_away_as_told() {
     let at = |version: u32| shop_with(|spec| spec["database"] = json!({ "version": version }));
-    let Some(world) = ready("versions", at(17)).await else { return };
-    let space = &world.space;
+    let Some(setup) = ready("versions", at(17)).await else { return };
+    let space = &setup.space;
     let (before, old) = (uids(&space.objects().await), secrets(space).await);
     space.apply(at(18)).await;
     let status = space.until("shop", "refused", |s| reason(s, "Ready") == "VolumeOfAnotherEngine").await;
@@ -211,8 +211,8 @@ async fn a_version_can_be_taken_back_and_data_thrown_away_as_told() {
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn data_that_goes_with_an_application_is_not_taken_over_by_the_next() {
     let fleeting = || shop_with(|spec| spec["dataRetention"] = "Delete".into());
-    let Some(world) = ready("fleeting", fleeting()).await else { return };
-    let space = &world.space;
+    let Some(setup) = ready("fleeting", fleeting()).await else { return };
+    let space = &setup.space;
     let before = uids(&space.objects().await);
     let before_app = space.api::<MicroserviceApp>().get("shop").await.unwrap().uid().unwrap();
     // Something that looks at data before it goes, such as a backup, keeps it for a while.
@@ -225,14 +225,14 @@ async fn data_that_goes_with_an_application_is_not_taken_over_by_the_next() {
     space.delete("shop").await;
     space.apply(fleeting()).await;
     space.until("shop", "told of the old data", |s| reason(s, "Ready") == "DataBeingDeleted").await;
-    world.quiet().await;
+    setup.quiet().await;
     let anchor = finalizers(json!(null)).await;
     assert_eq!(
         (&anchor.uid().unwrap(), &anchor.owner_references()[0].uid),
         (&before["ControllerRevision/shop-database-data"], &before_app,)
     );
     space.until_ready("shop").await;
-    world.quiet().await;
+    setup.quiet().await;
     let after = uids(&space.objects().await);
     for id in ["ControllerRevision/shop-database-data".to_owned(), format!("PersistentVolumeClaim/{CLAIM}")] {
         assert_ne!(before[&id], after[&id], "{id}");

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 
-use crate::World;
-use crate::support::space::{essence, is, message, reason, shop, uids};
+use crate::Setup;
+use crate::support::space::{comparable, is, message, reason, shop, uids};
 
-async fn ready(stem: &str) -> Option<World> {
-    let world = World::new(stem).await?;
-    world.space.apply(shop()).await;
-    world.space.until_ready("shop").await;
-    world.quiet().await;
-    Some(world)
+async fn ready(stem: &str) -> Option<Setup> {
+    let setup = Setup::new(stem).await?;
+    setup.space.apply(shop()).await;
+    setup.space.until_ready("shop").await;
+    setup.quiet().await;
+    Some(setup)
 }
 
 fn kind(id: &str) -> &str {
@@ -22,31 +22,31 @@ fn kind(id: &str) -> &str {
 }
 
 fn essences(objects: &BTreeMap<String, DynamicObject>) -> BTreeMap<String, Value> {
-    objects.iter().map(|(id, object)| (id.clone(), essence(object))).collect()
+    objects.iter().map(|(id, object)| (id.clone(), comparable(object))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_is_deleted_comes_back() {
-    let Some(world) = ready("deleted").await else { return };
-    let before = world.space.objects().await;
+    let Some(setup) = ready("deleted").await else { return };
+    let before = setup.space.objects().await;
     // To delete an anchor is to throw the data away on purpose; Secrets and claims go only with it.
     let kept = ["ControllerRevision", "Secret", "PersistentVolumeClaim"];
     let deleted: Vec<&String> = before.keys().filter(|id| !kept.contains(&kind(id))).collect();
     for id in &deleted {
-        world.space.remove(id).await;
+        setup.space.remove(id).await;
     }
     let old = uids(&before);
     for id in &deleted {
-        world
+        setup
             .space
             .eventually(&format!("{id} is back"), async || {
-                world.space.object(id).await.is_some_and(|there| there.uid().as_deref() != Some(&old[*id]))
+                setup.space.object(id).await.is_some_and(|there| there.uid().as_deref() != Some(&old[*id]))
             })
             .await;
     }
-    world.space.until_ready("shop").await;
-    let mut after = essences(&world.space.objects().await);
+    setup.space.until_ready("shop").await;
+    let mut after = essences(&setup.space.objects().await);
     for (id, wanted) in essences(&before) {
         let mut there = after.remove(&id).unwrap_or_default();
         let mut wanted = wanted;
@@ -66,7 +66,7 @@ async fn what_is_deleted_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_is_changed_comes_back() {
-    let Some(world) = ready("changed").await else { return };
+    let Some(setup) = ready("changed").await else { return };
     let changes = [
         ("ServiceAccount/shop-gateway.microapp", json!({ "automountServiceAccountToken": true })),
         ("Role/shop-gateway", json!({ "rules": [] })),
@@ -83,26 +83,26 @@ async fn what_is_changed_comes_back() {
         json!({ "metadata": { "ownerReferences": null } }),
         json!({ "metadata": { "annotations": { "microapp.dev/hash": null } } }),
     ];
-    let before = essences(&world.space.objects().await);
+    let before = essences(&setup.space.objects().await);
     for (id, change) in &changes {
         for change in everywhere.iter().chain([change]) {
             if id.starts_with("ControllerRevision/") && everywhere[..2].contains(change) {
                 continue; // it has neither a part nor an owner that could be taken
             }
-            world.space.meddle(id, change.clone()).await;
-            world
+            setup.space.edit(id, change.clone()).await;
+            setup
                 .space
                 .eventually(&format!("{id} is as it was before {change}"), async || {
-                    world.space.object(id).await.is_some_and(|there| essence(&there) == before[*id])
+                    setup.space.object(id).await.is_some_and(|there| comparable(&there) == before[*id])
                 })
                 .await;
         }
     }
     for (id, _) in &changes {
-        world
+        setup
             .space
             .eventually(&format!("an event tells of {id}"), async || {
-                world
+                setup
                     .space
                     .events("shop")
                     .await
@@ -116,8 +116,8 @@ async fn what_is_changed_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn another_image_is_drift_in_every_container() {
-    let Some(world) = ready("images").await else { return };
-    let before = world.space.objects().await;
+    let Some(setup) = ready("images").await else { return };
+    let before = setup.space.objects().await;
     let containers = [
         ("Deployment/shop--web", "containers", "web"),
         ("Deployment/shop-gateway", "containers", "envoy"),
@@ -130,28 +130,28 @@ async fn another_image_is_drift_in_every_container() {
         let there = |object: &DynamicObject| object.data.pointer(&pointer).and_then(Value::as_array).unwrap().clone();
         let mut changed = there(&before[id]);
         changed.iter_mut().find(|c| c["name"] == name).unwrap()["image"] = "example.com/other:1".into();
-        world.space.meddle(id, json!({ "spec": { "template": { "spec": { list: changed } } } })).await;
-        let repaired = async || world.space.object(id).await.is_some_and(|object| there(&object) == there(&before[id]));
-        world.space.eventually(&format!("{name} of {id} has its image again"), repaired).await;
+        setup.space.edit(id, json!({ "spec": { "template": { "spec": { list: changed } } } })).await;
+        let repaired = async || setup.space.object(id).await.is_some_and(|object| there(&object) == there(&before[id]));
+        setup.space.eventually(&format!("{name} of {id} has its image again"), repaired).await;
         let told = async || {
-            world
+            setup
                 .space
                 .events("shop")
                 .await
                 .iter()
                 .any(|(reason, text)| reason == "DriftCorrected" && text.contains(id))
         };
-        world.space.eventually(&format!("an event tells of {id}"), told).await;
+        setup.space.eventually(&format!("an event tells of {id}"), told).await;
     }
-    let status = world.space.until_ready("shop").await;
+    let status = setup.space.until_ready("shop").await;
     assert!(status.parts.iter().all(|part| part.image.as_deref() != Some("example.com/other:1")), "{:?}", status.parts);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_others_add_stays() {
-    let Some(world) = ready("foreign").await else { return };
-    world.wire.clear();
+    let Some(setup) = ready("foreign").await else { return };
+    setup.connection.clear();
     let additions = [
         ("ConfigMap/shop-gateway", json!({ "data": { "theirs": "1" } })),
         ("Service/shop-gateway", json!({ "spec": { "sessionAffinity": "ClientIP" } })),
@@ -167,16 +167,16 @@ async fn what_others_add_stays() {
         ),
     ];
     for (id, addition) in &additions {
-        world.space.meddle(id, addition.clone()).await;
+        setup.space.edit(id, addition.clone()).await;
     }
-    world.quiet().await;
-    world.space.until_ready("shop").await;
+    setup.quiet().await;
+    setup.space.until_ready("shop").await;
     let kept = |there: &Value, added: &Value| contains(there, added);
     for (id, addition) in &additions {
-        let there = serde_json::to_value(world.space.object(id).await.unwrap()).unwrap();
+        let there = serde_json::to_value(setup.space.object(id).await.unwrap()).unwrap();
         assert!(kept(&there, addition), "{id} lost {addition}");
     }
-    let writes: Vec<_> = world.wire.writes().into_iter().filter(|write| !write.contains("/status")).collect();
+    let writes: Vec<_> = setup.connection.writes().into_iter().filter(|write| !write.contains("/status")).collect();
     assert_eq!(writes, [""; 0]);
 }
 
@@ -194,55 +194,55 @@ fn contains(whole: &Value, part: &Value) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_lost_our_label_is_taken_back() {
-    let Some(world) = ready("label").await else { return };
-    let before = world.space.objects().await;
+    let Some(setup) = ready("label").await else { return };
+    let before = setup.space.objects().await;
     let stripped: Vec<&String> = before.keys().filter(|id| kind(id) != "Secret").collect();
     for id in &stripped {
-        world.space.meddle(id, json!({ "metadata": { "labels": { "microapp.dev/app": null } } })).await;
+        setup.space.edit(id, json!({ "metadata": { "labels": { "microapp.dev/app": null } } })).await;
     }
     let labelled = |there: &DynamicObject| there.labels().get("microapp.dev/app").map(String::as_str) == Some("shop");
     for id in &stripped {
-        world
+        setup
             .space
             .eventually(&format!("{id} has its label again"), async || {
-                world.space.object(id).await.as_ref().is_some_and(labelled)
+                setup.space.object(id).await.as_ref().is_some_and(labelled)
             })
             .await;
     }
-    world.space.until_ready("shop").await;
-    world.quiet().await;
-    assert_eq!(uids(&world.space.objects().await), uids(&before), "nothing was made anew");
+    setup.space.until_ready("shop").await;
+    setup.quiet().await;
+    assert_eq!(uids(&setup.space.objects().await), uids(&before), "nothing was made anew");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn who_insists_is_left_alone() {
-    let Some(world) = ready("insist").await else { return };
+    let Some(setup) = ready("insist").await else { return };
     let id = "Service/shop-gateway";
     let meddled = |there: &DynamicObject| there.data["spec"]["selector"]["microapp.dev/part"] == "nobody";
     let mut repairs = 0;
     loop {
-        world.space.meddle(id, json!({ "spec": { "selector": { "microapp.dev/part": "nobody" } } })).await;
+        setup.space.edit(id, json!({ "spec": { "selector": { "microapp.dev/part": "nobody" } } })).await;
         // Until it is repaired, or said to be left alone: how long either takes depends on the machine.
         let settled = async || {
-            let repaired = !meddled(&world.space.object(id).await.unwrap());
+            let repaired = !meddled(&setup.space.object(id).await.unwrap());
             repaired
-                || world
+                || setup
                     .space
                     .api::<MicroserviceApp>()
                     .get("shop")
                     .await
                     .is_ok_and(|app| app.status.is_some_and(|status| reason(&status, "Ready") == "FieldConflict"))
         };
-        world.space.eventually("it is repaired or left alone", settled).await;
-        if meddled(&world.space.object(id).await.unwrap()) {
+        setup.space.eventually("it is repaired or left alone", settled).await;
+        if meddled(&setup.space.object(id).await.unwrap()) {
             break;
         }
         repairs += 1;
         assert!(repairs <= 6, "it is repaired for ever");
     }
     assert_eq!(repairs, 5);
-    let status = world.space.until("shop", "contested", |s| reason(s, "Ready") == "FieldConflict").await;
+    let status = setup.space.until("shop", "contested", |s| reason(s, "Ready") == "FieldConflict").await;
     let told = format!("{id}: mallory keeps changing .spec.selector;");
     assert!(message(&status, "Ready").contains(&told), "{}", message(&status, "Ready"));
     assert!(is(&status, "GatewayReady", "False"));

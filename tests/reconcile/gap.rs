@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use serde_json::Value;
 
-use crate::World;
+use crate::Setup;
 use crate::support::{
     fault::Watches,
     space::{Space, shop, shop_with, uids},
@@ -45,28 +45,28 @@ async fn back(space: &Space, before: &BTreeMap<String, String>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_goes_while_the_operator_is_away_comes_back_with_it() {
-    let Some(mut world) = World::new("away").await else { return };
-    world.space.apply(shop()).await;
-    world.space.until_ready("shop").await;
-    world.kill();
-    let before = delete(&world.space).await;
-    world.start();
-    back(&world.space, &before).await;
+    let Some(mut setup) = Setup::new("away").await else { return };
+    setup.space.apply(shop()).await;
+    setup.space.until_ready("shop").await;
+    setup.kill();
+    let before = delete(&setup.space).await;
+    setup.start();
+    back(&setup.space, &before).await;
 }
 
 async fn in_a_gap(stem: &str, reason: Watches) {
-    let Some(world) = World::new(stem).await else { return };
-    world.space.apply(shop()).await;
-    world.space.until_ready("shop").await;
-    world.wire.watches(Watches::Refused);
-    let before = delete(&world.space).await;
-    world.wire.watches(reason);
+    let Some(setup) = Setup::new(stem).await else { return };
+    setup.space.apply(shop()).await;
+    setup.space.until_ready("shop").await;
+    setup.connection.watches(Watches::Refused);
+    let before = delete(&setup.space).await;
+    setup.connection.watches(reason);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    world.wire.watches(Watches::Flow);
-    back(&world.space, &before).await;
+    setup.connection.watches(Watches::Flow);
+    back(&setup.space, &before).await;
     // And what nobody wants is still deleted afterwards.
-    world.space.apply(shop_with(|spec: &mut Value| drop(spec["services"].as_array_mut().unwrap().remove(0)))).await;
-    world.space.eventually("web is gone", async || world.space.object("Deployment/shop--web").await.is_none()).await;
+    setup.space.apply(shop_with(|spec: &mut Value| drop(spec["services"].as_array_mut().unwrap().remove(0)))).await;
+    setup.space.eventually("web is gone", async || setup.space.object("Deployment/shop--web").await.is_none()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

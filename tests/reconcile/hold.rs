@@ -14,9 +14,9 @@ use kube::{
 use microapp::app::Status;
 use serde_json::{Value, json};
 
-use crate::World;
+use crate::Setup;
 use crate::support::{
-    provisioner::Mood,
+    provisioner::Behaviour,
     space::{Space, is, shop, shop_with},
 };
 
@@ -61,9 +61,9 @@ async fn a_while() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_service_waits_for_the_database_and_then_for_its_login() {
-    let Some(world) = World::new("hold").await else { return };
-    let space = &world.space;
-    world.provisioner.feel(Mood::Stalled);
+    let Some(setup) = Setup::new("hold").await else { return };
+    let space = &setup.space;
+    setup.provisioner.behave(Behaviour::Stalled);
     space.apply(shop()).await;
     let for_login = |s: &Status| {
         is(s, "DatabaseReady", "True")
@@ -74,28 +74,28 @@ async fn a_service_waits_for_the_database_and_then_for_its_login() {
     space
         .until("shop", "waiting for the database", |s| waits(s, "service/orders") == "database: it is not ready yet")
         .await;
-    world.provisioner.feel(Mood::Honest);
+    setup.provisioner.behave(Behaviour::Honest);
     a_while().await;
     assert!(space.get::<Deployment>(ORDERS).await.is_none());
-    world.provisioner.feel(Mood::Liar);
+    setup.provisioner.behave(Behaviour::Liar);
     a_while().await;
     database_is_ready(space, true).await;
     space.until("shop", "waiting for the login", for_login).await;
-    for mood in [Mood::Liar, Mood::Refusing("orders".into()), Mood::Stalled] {
-        world.provisioner.feel(mood.clone());
+    for behaviour in [Behaviour::Liar, Behaviour::Refusing("orders".into()), Behaviour::Stalled] {
+        setup.provisioner.behave(behaviour.clone());
         a_while().await;
-        assert!(space.get::<Deployment>(ORDERS).await.is_none(), "released by {mood:?}");
+        assert!(space.get::<Deployment>(ORDERS).await.is_none(), "released by {behaviour:?}");
     }
     assert!(space.get::<Deployment>("shop--web").await.is_some(), "who has no such edge does not wait");
-    world.provisioner.feel(Mood::Honest);
+    setup.provisioner.behave(Behaviour::Honest);
     space.until_ready("shop").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
-    let Some(world) = World::new("edge").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("edge").await else { return };
+    let space = &setup.space;
     space
         .apply(shop_with(|spec| {
             spec.as_object_mut().unwrap().remove("database");
@@ -105,13 +105,13 @@ async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
     space.until_ready("shop").await;
     let files = async || space.get::<ConfigMap>("shop--orders--bindings").await.and_then(|map| map.data);
     let (before, running) = (template(space, ORDERS).await, uids(space, "service.orders").await);
-    world.provisioner.feel(Mood::Stalled);
+    setup.provisioner.behave(Behaviour::Stalled);
     space.apply(shop()).await;
     space.until("shop", "waiting for the login", |s| waits(s, "service/orders").contains("credentials")).await;
     a_while().await;
     assert_eq!((template(space, ORDERS).await, files().await), (before, None));
     assert_eq!(uids(space, "service.orders").await, running);
-    world.provisioner.feel(Mood::Honest);
+    setup.provisioner.behave(Behaviour::Honest);
     space.until_ready("shop").await;
     assert!(uids(space, "service.orders").await.is_disjoint(&running), "it rolled");
     assert!(files().await.is_some_and(|files| files.keys().any(|key| key.ends_with(".database.host"))));
@@ -120,15 +120,15 @@ async fn a_new_edge_holds_the_roll_and_leaves_the_pods() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_call_that_starts_after_waits_for_the_other_service() {
-    let Some(world) = World::new("after").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("after").await else { return };
+    let space = &setup.space;
     let with = |replicas: i32| {
         shop_with(|spec| {
             spec["services"][0]["calls"] = json!([{ "service": "orders", "waitFor": "Ready" }]);
             spec["services"][1]["replicas"] = replicas.into();
         })
     };
-    world.provisioner.feel(Mood::Stalled);
+    setup.provisioner.behave(Behaviour::Stalled);
     space.apply(with(1)).await;
     space
         .until("shop", "waiting for orders", |s| {
@@ -137,7 +137,7 @@ async fn a_call_that_starts_after_waits_for_the_other_service() {
         .await;
     a_while().await;
     assert!(space.get::<Deployment>("shop--web").await.is_none());
-    world.provisioner.feel(Mood::Honest);
+    setup.provisioner.behave(Behaviour::Honest);
     space.until_ready("shop").await;
     // It has started: what it waited for may go.
     space.apply(with(0)).await;
@@ -148,13 +148,13 @@ async fn a_call_that_starts_after_waits_for_the_other_service() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_fix_rolls_whatever_the_old_dependencies_do() {
-    let Some(world) = World::new("fix").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("fix").await else { return };
+    let space = &setup.space;
     space.apply(shop()).await;
     space.until_ready("shop").await;
     database_is_ready(space, false).await;
     space.until("shop", "without a database", |s| is(s, "DatabaseReady", "False")).await;
-    world.provisioner.feel(Mood::Refusing("orders".into()));
+    setup.provisioner.behave(Behaviour::Refusing("orders".into()));
     space.apply(shop_with(|spec| spec["services"][1]["image"] = "example.com/orders:2".into())).await;
     space
         .until("shop", "rolled", |s| {
@@ -168,8 +168,8 @@ async fn a_fix_rolls_whatever_the_old_dependencies_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_lost_login_is_made_anew_and_rolled_out() {
-    let Some(world) = World::new("login").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("login").await else { return };
+    let space = &setup.space;
     space.apply(shop()).await;
     space.until_ready("shop").await;
     let edges =
@@ -177,7 +177,7 @@ async fn a_lost_login_is_made_anew_and_rolled_out() {
     let first = edges().await;
     assert!(first.starts_with("database=shop-database-login-orders-v1-"), "{first}");
     space.remove(&format!("Secret/{}", first.split_once('=').unwrap().1)).await;
-    world.provisioner.feel(Mood::Missing("orders".into()));
+    setup.provisioner.behave(Behaviour::Missing("orders".into()));
     let second = first.replace("-v1-", "-v2-");
     space.eventually("the second login is mounted", async || edges().await == second).await;
     let status = space.until_ready("shop").await;

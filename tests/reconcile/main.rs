@@ -29,45 +29,51 @@ use microapp::controller::Options;
 use support::{
     cluster::{Cluster, cluster},
     crd,
-    fault::Wire,
+    fault::Connection,
     operator::{Operator, options},
     provisioner::Actor,
     space::{PATIENCE, Space},
 };
 
 /// A namespace with an operator and a provisioner of its own.
-pub struct World {
+pub struct Setup {
     pub space: Space,
     /// What the running operator speaks over.
-    pub wire: Wire,
+    pub connection: Connection,
     pub operator: Option<Operator>,
     pub provisioner: Actor,
     pub options: Options,
 }
 
-impl World {
+impl Setup {
     /// None: this machine has no API server, which was said.
     pub async fn new(stem: &str) -> Option<Self> {
-        let mut world = Self::without_operator(stem).await?;
-        world.start();
-        Some(world)
+        let mut setup = Self::without_operator(stem).await?;
+        setup.start();
+        Some(setup)
     }
 
     pub async fn without_operator(stem: &str) -> Option<Self> {
         let space = space(stem).await?;
         let provisioner = Actor::start(space.client.clone(), &space.name);
-        Some(Self { options: options(&space.name), space, wire: Wire::default(), operator: None, provisioner })
+        Some(Self {
+            options: options(&space.name),
+            space,
+            connection: Connection::default(),
+            operator: None,
+            provisioner,
+        })
     }
 
-    /// Starts a new operator, over a new wire; one that runs is killed.
+    /// Starts a new operator, over a new connection; one that runs is killed.
     pub fn start(&mut self) {
-        self.start_over(Wire::default());
+        self.start_over(Connection::default());
     }
 
-    pub fn start_over(&mut self, wire: Wire) {
+    pub fn start_over(&mut self, connection: Connection) {
         self.kill();
-        self.operator = Some(Operator::start(wire.client(&self.space.client), self.options.clone()));
-        self.wire = wire;
+        self.operator = Some(Operator::start(connection.client(&self.space.client), self.options.clone()));
+        self.connection = connection;
     }
 
     /// Waits until the operator has asked for nothing but watches for a second.
@@ -78,9 +84,9 @@ impl World {
                 begun.elapsed() < PATIENCE,
                 "{}: the operator does not come to rest; its last requests: {:#?}",
                 self.space.name,
-                self.wire.asked().iter().rev().take(10).collect::<Vec<_>>()
+                self.connection.asked().iter().rev().take(10).collect::<Vec<_>>()
             );
-            let now = self.wire.asked().len();
+            let now = self.connection.asked().len();
             if now != seen {
                 (seen, since) = (now, Instant::now());
             }

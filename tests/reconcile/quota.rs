@@ -6,7 +6,7 @@ use kube::api::{Patch, PatchParams};
 use microapp::app::Status;
 use serde_json::{Value, json};
 
-use crate::World;
+use crate::Setup;
 use crate::support::space::{Space, shop_with};
 
 /// Bounds the limits in the namespace, and waits until the cluster keeps to that.
@@ -39,8 +39,8 @@ fn says(status: &Status, part: &str, text: &str) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn with_limits_everywhere_a_bounded_namespace_is_no_obstacle() {
-    let Some(world) = World::new("bounded").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("bounded").await else { return };
+    let space = &setup.space;
     bound(space, "10").await;
     space.apply(limited(|_| ())).await;
     space.until_ready("shop").await;
@@ -52,8 +52,8 @@ async fn with_limits_everywhere_a_bounded_namespace_is_no_obstacle() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_quota_that_is_used_up_is_named() {
-    let Some(world) = World::new("full").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("full").await else { return };
+    let space = &setup.space;
     space.apply(limited(|_| ())).await;
     space.until_ready("shop").await;
     bound(space, "1m").await;

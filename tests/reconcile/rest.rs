@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::World;
+use crate::Setup;
 use crate::support::{
     cluster::Cluster,
     operator::Operator,
@@ -19,35 +19,35 @@ use crate::support::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_second_pass_sends_nothing() {
-    let Some(world) = World::new("second").await else { return };
-    world.space.apply(shop()).await;
-    world.space.until_ready("shop").await;
-    world.quiet().await;
-    world.wire.clear();
+    let Some(setup) = Setup::new("second").await else { return };
+    setup.space.apply(shop()).await;
+    setup.space.until_ready("shop").await;
+    setup.quiet().await;
+    setup.connection.clear();
     // Somebody's note is a reason for a pass, and for nothing else. (An annotation would be a new generation of a
     // Deployment.)
-    for id in world.space.objects().await.keys().filter(|id| !id.starts_with("Secret/")) {
-        world.space.meddle(id, json!({ "metadata": { "labels": { "acme.example/note": "seen" } } })).await;
+    for id in setup.space.objects().await.keys().filter(|id| !id.starts_with("Secret/")) {
+        setup.space.edit(id, json!({ "metadata": { "labels": { "acme.example/note": "seen" } } })).await;
     }
-    world.quiet().await;
-    assert_eq!(world.wire.asked(), [""; 0]);
+    setup.quiet().await;
+    assert_eq!(setup.connection.asked(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_new_operator_writes_nothing() {
-    let Some(mut world) = World::new("restart").await else { return };
-    world.space.apply(shop()).await;
-    world.space.until_ready("shop").await;
-    world.quiet().await;
-    world.start();
-    world.quiet().await;
-    assert_eq!(world.wire.writes(), [""; 0]);
+    let Some(mut setup) = Setup::new("restart").await else { return };
+    setup.space.apply(shop()).await;
+    setup.space.until_ready("shop").await;
+    setup.quiet().await;
+    setup.start();
+    setup.quiet().await;
+    assert_eq!(setup.connection.writes(), [""; 0]);
     // It may only not have come so far. By the time that it has acted on a change it has looked at everything.
-    world.space.apply(shop_with(|spec| spec["services"][0]["replicas"] = 3.into())).await;
-    world.space.until_ready("shop").await;
-    world.quiet().await;
-    let writes: Vec<_> = world.wire.writes().into_iter().filter(|write| !write.contains("/status")).collect();
+    setup.space.apply(shop_with(|spec| spec["services"][0]["replicas"] = 3.into())).await;
+    setup.space.until_ready("shop").await;
+    setup.quiet().await;
+    let writes: Vec<_> = setup.connection.writes().into_iter().filter(|write| !write.contains("/status")).collect();
     assert!(writes.len() == 1 && writes[0].contains("/deployments/shop--web?"), "{writes:#?}");
 }
 
@@ -93,20 +93,21 @@ async fn named(cluster: &Cluster, agent: &str) -> Client {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn ten_applications_at_rest_cost_nothing_but_watches_and_the_lease() {
-    let Some(mut world) = World::without_operator("rest").await else { return };
+    let Some(mut setup) = Setup::without_operator("rest").await else { return };
     let seconds = std::env::var("MICROAPP_REST_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(20);
     let (cluster, _) = crate::connect().await.unwrap();
-    let agent = world.space.name.clone();
-    world.options.lease_namespace = Some(world.space.name.clone());
-    world.operator = Some(Operator::start(world.wire.client(&named(cluster, &agent).await), world.options.clone()));
+    let agent = setup.space.name.clone();
+    setup.options.lease_namespace = Some(setup.space.name.clone());
+    setup.operator =
+        Some(Operator::start(setup.connection.client(&named(cluster, &agent).await), setup.options.clone()));
     let names: Vec<String> = ('a'..='j').map(|letter| format!("shop-{letter}")).collect();
     for name in &names {
         let mut app = shop();
         app["metadata"]["name"] = name.as_str().into();
-        world.space.apply(app).await;
+        setup.space.apply(app).await;
     }
     for name in &names {
-        world.space.until_ready(name).await;
+        setup.space.until_ready(name).await;
     }
     let own = |requests: Vec<String>| -> Vec<String> {
         requests.into_iter().filter(|it| !it.starts_with("watch ") && it != "update leases").collect()

@@ -4,37 +4,37 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 
-use crate::World;
+use crate::Setup;
 use crate::support::backup::{ANCHOR, Owners, Tool, backup, bring_back};
-use crate::support::space::{Space, essence, reason, shop};
+use crate::support::space::{Space, comparable, reason, shop};
 
 const CLAIM: &str = "PersistentVolumeClaim/data-shop-database-0";
 
 /// An application with data, backed up, and a namespace in which nothing is left of it.
-async fn disaster(stem: &str) -> Option<(World, Vec<DynamicObject>)> {
-    let world = World::new(stem).await?;
-    world.space.apply(shop()).await;
-    world.space.until_ready("shop").await;
+async fn disaster(stem: &str) -> Option<(Setup, Vec<DynamicObject>)> {
+    let setup = Setup::new(stem).await?;
+    setup.space.apply(shop()).await;
+    setup.space.until_ready("shop").await;
     // The anchor remembers that the claim held data.
-    world.quiet().await;
-    let backup = backup(&world.space).await;
+    setup.quiet().await;
+    let backup = backup(&setup.space).await;
     assert_eq!(backup.len(), 4, "an anchor, a claim, two Secrets");
-    World::new(&format!("{stem}-again")).await.map(|world| (world, backup))
+    Setup::new(&format!("{stem}-again")).await.map(|setup| (setup, backup))
 }
 
 async fn secrets(space: &Space) -> Vec<(String, Value)> {
     let all = space.objects().await.into_iter().filter(|(id, _)| id.starts_with("Secret/shop-database-"));
-    all.map(|(id, secret)| (id, essence(&secret)["data"].clone())).collect()
+    all.map(|(id, secret)| (id, comparable(&secret)["data"].clone())).collect()
 }
 
 async fn is_found_again(stem: &str, tool: Tool) {
-    let Some((world, backup)) = disaster(stem).await else { return };
-    let space = &world.space;
+    let Some((setup, backup)) = disaster(stem).await else { return };
+    let space = &setup.space;
     bring_back(space, &backup, tool).await;
     let (before, claim) = (secrets(space).await, space.object(CLAIM).await.unwrap().uid());
     space.apply(shop()).await;
     let status = space.until_ready("shop").await;
-    world.quiet().await;
+    setup.quiet().await;
     assert_eq!(secrets(space).await, before, "the old passwords, and no others");
     let (now, anchor) =
         (space.object(CLAIM).await.unwrap(), space.object(&format!("ControllerRevision/{ANCHOR}")).await.unwrap());
@@ -74,8 +74,8 @@ is_found_again! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn what_the_garbage_collector_took_can_be_brought_back() {
-    let Some((world, backup)) = disaster("dead-owners").await else { return };
-    let space = &world.space;
+    let Some((setup, backup)) = disaster("dead-owners").await else { return };
+    let space = &setup.space;
     bring_back(space, &backup, Tool { managers: true, owners: Owners::Old, anchor: true, volumes: false }).await;
     space
         .eventually("the garbage collector took them", async || {
@@ -84,7 +84,7 @@ async fn what_the_garbage_collector_took_can_be_brought_back() {
         .await;
     space.apply(shop()).await;
     space.until("shop", "in want of its volume", |s| reason(s, "Ready") == "VolumeLost").await;
-    world.quiet().await;
+    setup.quiet().await;
     assert!(
         secrets(space).await.is_empty()
             && space.object(CLAIM).await.is_none()
@@ -100,17 +100,17 @@ async fn what_the_garbage_collector_took_can_be_brought_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn nobody_is_told_to_delete_an_anchor() {
-    let Some(world) = World::new("anchor").await else { return };
+    let Some(setup) = Setup::new("anchor").await else { return };
     let bare = json!({ "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": { "name": ANCHOR },
         "data": {}, "revision": 1 });
-    world
+    setup
         .space
         .kind("ControllerRevision")
         .create(&PostParams::default(), &serde_json::from_value(bare).unwrap())
         .await
         .unwrap();
-    world.space.apply(shop()).await;
-    let status = world.space.until("shop", "in conflict", |s| reason(s, "Ready") == "NameConflict").await;
+    setup.space.apply(shop()).await;
+    let status = setup.space.until("shop", "in conflict", |s| reason(s, "Ready") == "NameConflict").await;
     let message = crate::support::space::message(&status, "Ready").to_lowercase();
     assert!(message.contains("labels") && !message.contains("delete") && !message.contains("rename"), "{message}");
 }

@@ -10,8 +10,8 @@ use k8s_openapi::api::{
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::World;
-use crate::support::{provisioner::Mood, space::Space};
+use crate::Setup;
+use crate::support::{provisioner::Behaviour, space::Space};
 
 const SECRETS: &str = "microapp.dev/secrets";
 
@@ -77,12 +77,12 @@ async fn until_seen(space: &Space, holds: impl Fn(&Value) -> bool) -> Value {
 }
 
 /// Waits until a change is seen, and answers what it changed.
-async fn rolled(world: &World, change: impl AsyncFnOnce(&Space)) -> Vec<String> {
-    let space = &world.space;
+async fn rolled(setup: &Setup, change: impl AsyncFnOnce(&Space)) -> Vec<String> {
+    let space = &setup.space;
     let (before, seen) = (templates(space).await, remembered(space).await.0);
     change(space).await;
     until_seen(space, |now| *now != seen).await;
-    world.quiet().await;
+    setup.quiet().await;
     let after = templates(space).await;
     after.into_iter().filter(|(id, template)| before[id] != *template).map(|(id, _)| id).collect()
 }
@@ -90,21 +90,21 @@ async fn rolled(world: &World, change: impl AsyncFnOnce(&Space)) -> Vec<String> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_changed_secret_rolls_the_pods_that_use_it_once() {
-    let Some(mut world) = World::new("rotation").await else { return };
-    put(&world.space, "stripe", json!({ "apiKey": "sk_1", "other": "a" })).await;
-    put(&world.space, "common", json!({ "a": "1" })).await;
-    world.space.apply(app()).await;
-    world.space.until_ready("pay").await;
-    until_seen(&world.space, |seen| seen["digests"].as_object().is_some_and(|digests| digests.len() == 2)).await;
-    world.quiet().await;
-    assert_eq!(replica_sets(&world.space).await, 1, "to see them first rolls nothing");
+    let Some(mut setup) = Setup::new("rotation").await else { return };
+    put(&setup.space, "stripe", json!({ "apiKey": "sk_1", "other": "a" })).await;
+    put(&setup.space, "common", json!({ "a": "1" })).await;
+    setup.space.apply(app()).await;
+    setup.space.until_ready("pay").await;
+    until_seen(&setup.space, |seen| seen["digests"].as_object().is_some_and(|digests| digests.len() == 2)).await;
+    setup.quiet().await;
+    assert_eq!(replica_sets(&setup.space).await, 1, "to see them first rolls nothing");
 
     let only_cards = ["Deployment/pay--cards"];
-    assert_eq!(rolled(&world, async |space| put(space, "stripe", json!({ "apiKey": "sk_2" })).await).await, only_cards);
-    let (seen, mark) = remembered(&world.space).await;
+    assert_eq!(rolled(&setup, async |space| put(space, "stripe", json!({ "apiKey": "sk_2" })).await).await, only_cards);
+    let (seen, mark) = remembered(&setup.space).await;
     assert!(mark.is_some());
-    let told = async || world.space.events("pay").await;
-    world
+    let told = async || setup.space.events("pay").await;
+    setup
         .space
         .eventually("the event is there", async || {
             told()
@@ -115,60 +115,60 @@ async fn a_changed_secret_rolls_the_pods_that_use_it_once() {
         .await;
 
     // What is not used, and what comes back as it was, is no change; neither is a new operator.
-    put(&world.space, "stripe", json!({ "other": "b" })).await;
-    remove(&world.space, "common").await;
-    put(&world.space, "common", json!({ "a": "1" })).await;
-    world.start();
-    world.quiet().await;
-    assert_eq!(remembered(&world.space).await, (seen, mark.clone()));
+    put(&setup.space, "stripe", json!({ "other": "b" })).await;
+    remove(&setup.space, "common").await;
+    put(&setup.space, "common", json!({ "a": "1" })).await;
+    setup.start();
+    setup.quiet().await;
+    assert_eq!(remembered(&setup.space).await, (seen, mark.clone()));
 
     let renewed = async |space: &Space| {
         remove(space, "common").await;
         put(space, "common", json!({ "a": "2" })).await;
     };
-    assert_eq!(rolled(&world, renewed).await, only_cards);
-    assert_ne!(remembered(&world.space).await.1, mark, "each change has a mark of its own");
+    assert_eq!(rolled(&setup, renewed).await, only_cards);
+    assert_ne!(remembered(&setup.space).await.1, mark, "each change has a mark of its own");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_secret_that_is_named_later_rolls_the_pods_once_and_not_twice() {
-    let Some(world) = World::new("named").await else { return };
-    put(&world.space, "stripe", json!({ "apiKey": "sk_1" })).await;
+    let Some(setup) = Setup::new("named").await else { return };
+    put(&setup.space, "stripe", json!({ "apiKey": "sk_1" })).await;
     let mut first = app();
     first["spec"]["services"][0].as_object_mut().unwrap().remove("configFiles");
-    world.space.apply(first).await;
-    world.space.until_ready("pay").await;
-    until_seen(&world.space, |seen| seen["digests"]["stripe/apiKey"].is_string()).await;
+    setup.space.apply(first).await;
+    setup.space.until_ready("pay").await;
+    until_seen(&setup.space, |seen| seen["digests"]["stripe/apiKey"].is_string()).await;
     // It is not there yet: its pods wait for it, and its coming is no change.
-    world.space.apply(app()).await;
-    world.quiet().await;
-    put(&world.space, "common", json!({ "a": "1" })).await;
-    until_seen(&world.space, |seen| seen["digests"]["common"].is_string()).await;
-    world.quiet().await;
-    assert_eq!(replica_sets(&world.space).await, 2);
+    setup.space.apply(app()).await;
+    setup.quiet().await;
+    put(&setup.space, "common", json!({ "a": "1" })).await;
+    until_seen(&setup.space, |seen| seen["digests"]["common"].is_string()).await;
+    setup.quiet().await;
+    assert_eq!(replica_sets(&setup.space).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_lost_key_is_made_anew_and_rolls_nothing() {
-    let Some(world) = World::new("digest-key").await else { return };
-    put(&world.space, "stripe", json!({ "apiKey": "sk_1" })).await;
-    put(&world.space, "common", json!({ "a": "1" })).await;
-    world.space.apply(app()).await;
-    world.space.until_ready("pay").await;
-    let seen = until_seen(&world.space, |seen| seen["digests"]["stripe/apiKey"].is_string()).await;
-    world.provisioner.feel(Mood::Keyless);
+    let Some(setup) = Setup::new("digest-key").await else { return };
+    put(&setup.space, "stripe", json!({ "apiKey": "sk_1" })).await;
+    put(&setup.space, "common", json!({ "a": "1" })).await;
+    setup.space.apply(app()).await;
+    setup.space.until_ready("pay").await;
+    let seen = until_seen(&setup.space, |seen| seen["digests"]["stripe/apiKey"].is_string()).await;
+    setup.provisioner.behave(Behaviour::Keyless);
     let next = seen["key"].as_str().unwrap().replace("-v1-", "-v2-");
-    let now = until_seen(&world.space, |seen| seen["key"] == next.as_str()).await;
+    let now = until_seen(&setup.space, |seen| seen["key"] == next.as_str()).await;
     assert_ne!(now["digests"], seen["digests"], "digests of two keys have nothing in common");
-    world.quiet().await;
-    assert_eq!(replica_sets(&world.space).await, 1);
-    let keys: Api<Secret> = world.space.api();
+    setup.quiet().await;
+    assert_eq!(replica_sets(&setup.space).await, 1);
+    let keys: Api<Secret> = setup.space.api();
     assert!(keys.get(&next).await.unwrap().immutable == Some(true));
     // Under the new key changes are seen as before.
     assert_eq!(
-        rolled(&world, async |space| put(space, "stripe", json!({ "apiKey": "sk_2" })).await).await,
+        rolled(&setup, async |space| put(space, "stripe", json!({ "apiKey": "sk_2" })).await).await,
         ["Deployment/pay--cards"]
     );
 }

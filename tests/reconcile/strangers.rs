@@ -9,7 +9,7 @@ use microapp::app::Status;
 use microapp::kit::owned::Owned;
 use serde_json::{Value, json};
 
-use crate::World;
+use crate::Setup;
 use crate::support::space::{Space, reason, shop, uids};
 
 /// Somebody's object of a kind.
@@ -78,20 +78,20 @@ fn named(status: &Status) -> BTreeSet<&str> {
 
 /// One kind after the other, for within one kind no part has two objects that stand in each other's way.
 async fn left_alone(kind: &str, names: &[&str]) {
-    let Some(mut world) = World::without_operator(&format!("stranger-{}", kind.to_lowercase())).await else { return };
+    let Some(mut setup) = Setup::without_operator(&format!("stranger-{}", kind.to_lowercase())).await else { return };
     let names: Vec<(&str, &str)> = names.iter().map(|name| (kind, *name)).collect();
-    let before = settle(&world.space, &names).await;
-    world.start();
-    world.space.apply(shop()).await;
+    let before = settle(&setup.space, &names).await;
+    setup.start();
+    setup.space.apply(shop()).await;
     let all: BTreeSet<&str> = before.keys().map(String::as_str).collect();
-    let status = world.space.until("shop", "in conflict with every stranger", |s| named(s) == all).await;
+    let status = setup.space.until("shop", "in conflict with every stranger", |s| named(s) == all).await;
     assert_eq!(reason(&status, "Ready"), "NameConflict");
     assert!(status.conditions.iter().any(|c| c.type_ == "Stalled"));
-    assert_eq!(read(&world.space, &names).await, before, "byte for byte");
+    assert_eq!(read(&setup.space, &names).await, before, "byte for byte");
     for (kind, name) in names {
-        world.space.remove(&format!("{kind}/{name}")).await;
+        setup.space.remove(&format!("{kind}/{name}")).await;
     }
-    world.space.until_ready("shop").await;
+    setup.space.until_ready("shop").await;
 }
 
 macro_rules! left_alone {
@@ -125,25 +125,25 @@ left_alone! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_stranger_in_the_place_of_ours_is_left_alone() {
-    let Some(mut world) = World::new("replaced").await else { return };
-    world.space.apply(shop()).await;
-    world.space.until_ready("shop").await;
-    world.kill();
+    let Some(mut setup) = Setup::new("replaced").await else { return };
+    setup.space.apply(shop()).await;
+    setup.space.until_ready("shop").await;
+    setup.kill();
     let id = ("Service", "shop-gateway");
-    world.space.remove("Service/shop-gateway").await;
+    setup.space.remove("Service/shop-gateway").await;
     let mut theirs = stranger(id.0, id.1);
     theirs["metadata"]["labels"] = json!({ "microapp.dev/app": "shop" });
     let made =
-        world.space.kind(id.0).create(&PostParams::default(), &serde_json::from_value(theirs).unwrap()).await.unwrap();
-    world.start();
-    world.space.until("shop", "in conflict", |s| named(s) == ["Service/shop-gateway"].into()).await;
-    assert_eq!(read(&world.space, &[id]).await["Service/shop-gateway"], made);
+        setup.space.kind(id.0).create(&PostParams::default(), &serde_json::from_value(theirs).unwrap()).await.unwrap();
+    setup.start();
+    setup.space.until("shop", "in conflict", |s| named(s) == ["Service/shop-gateway"].into()).await;
+    assert_eq!(read(&setup.space, &[id]).await["Service/shop-gateway"], made);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn applications_whose_names_nearly_meet_share_nothing() {
-    let Some(world) = World::new("meet").await else { return };
+    let Some(setup) = Setup::new("meet").await else { return };
     let names = ["shop", "shop-database", "shop-gateway", "shop-provisioner", "data-shop"];
     for name in names {
         let mut app = shop();
@@ -151,13 +151,13 @@ async fn applications_whose_names_nearly_meet_share_nothing() {
         app["spec"]["services"][0]["name"] = "gateway".into();
         app["spec"]["services"][1]["name"] = "database".into();
         app["spec"]["services"][0]["calls"] = json!([{ "service": "database" }]);
-        world.space.apply(app).await;
+        setup.space.apply(app).await;
     }
     for name in names {
-        world.space.until_ready(name).await;
+        setup.space.until_ready(name).await;
     }
-    world.quiet().await;
-    let objects = world.space.objects().await;
+    setup.quiet().await;
+    let objects = setup.space.objects().await;
     let mut counts = BTreeMap::<String, usize>::new();
     for object in objects.values() {
         *counts.entry(object.labels()["microapp.dev/app"].clone()).or_default() += 1;
@@ -167,19 +167,19 @@ async fn applications_whose_names_nearly_meet_share_nothing() {
     assert_eq!(counts.values().collect::<BTreeSet<_>>().len(), 1, "each has all of its own: {counts:?}");
     let before = uids(&objects);
     for name in &names[1..] {
-        world.space.delete(name).await;
+        setup.space.delete(name).await;
     }
-    world.space.until_ready("shop").await;
+    setup.space.until_ready("shop").await;
     let of_shop: BTreeSet<&String> =
         objects.iter().filter(|(_, o)| o.labels()["microapp.dev/app"] == "shop").map(|(id, _)| id).collect();
-    world
+    setup
         .space
         .eventually("only shop is left", async || {
-            world.space.objects().await.iter().all(|(id, o)| {
+            setup.space.objects().await.iter().all(|(id, o)| {
                 of_shop.contains(id) || o.owner_references().first().is_none_or(|o| o.kind != "MicroserviceApp")
             })
         })
         .await;
-    let after = uids(&world.space.objects().await);
+    let after = uids(&setup.space.objects().await);
     assert!(of_shop.iter().all(|id| after.get(*id) == before.get(*id)));
 }

@@ -8,7 +8,7 @@ use kube::{Api, ResourceExt, api::PostParams};
 use microapp::app::Status;
 use serde_json::json;
 
-use crate::World;
+use crate::Setup;
 use crate::data::{CLAIM, claim, deleted, follow, ready};
 use crate::support::space::{Space, is, message, reason, shop, shop_with};
 
@@ -16,8 +16,8 @@ use crate::support::space::{Space, is, message, reason, shop, shop_with};
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_volume_grows_and_never_shrinks() {
     let sized = |size: &str| shop_with(|spec| spec["database"] = json!({ "storage": { "size": size } }));
-    let Some(world) = ready("growth", sized("1Gi")).await else { return };
-    let space = &world.space;
+    let Some(setup) = ready("growth", sized("1Gi")).await else { return };
+    let space = &setup.space;
     let capacity = async || claim(space).await.status.unwrap().capacity.unwrap()["storage"].0.clone();
     space.apply(sized("2Gi")).await;
     space.eventually("the volume has grown", async || capacity().await == "2Gi").await;
@@ -34,9 +34,9 @@ async fn a_volume_grows_and_never_shrinks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_lost_volume_is_not_replaced_by_an_empty_one() {
-    let Some(world) = ready("vanished", shop()).await else { return };
-    let space = &world.space;
-    world.quiet().await;
+    let Some(setup) = ready("vanished", shop()).await else { return };
+    let space = &setup.space;
+    setup.quiet().await;
     space.remove(&format!("PersistentVolumeClaim/{CLAIM}")).await;
     let status = space.until("shop", "warning", |s| reason(s, "DataWarning") == "VolumeBeingDeleted").await;
     assert!(is(&status, "Ready", "True"), "it still works");
@@ -49,7 +49,7 @@ async fn a_lost_volume_is_not_replaced_by_an_empty_one() {
     let status = space
         .until("shop", "in want of its volume", |s| reason(s, "Ready") == "VolumeLost" && is(s, "Stalled", "True"))
         .await;
-    world.quiet().await;
+    setup.quiet().await;
     // The controller of StatefulSets goes on trying.
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert!(
@@ -76,8 +76,8 @@ async fn a_growth_that_is_refused_stops_nothing_and_can_be_taken_back() {
             spec["database"] = json!({ "storage": { "size": size, "className": "rigid" }, "image": image })
         })
     };
-    let Some(world) = World::new("rigid").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("rigid").await else { return };
+    let space = &setup.space;
     rigid(space).await;
     space.apply(sized("1Gi", "example.com/postgres:18.6")).await;
     space.until_ready("shop").await;
@@ -100,8 +100,8 @@ async fn a_class_that_is_not_there_can_be_corrected_as_told() {
                 class.map_or(json!({ "engine": "PostgreSQL" }), |class| json!({ "storage": { "className": class } }))
         })
     };
-    let Some(world) = World::new("class").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("class").await else { return };
+    let space = &setup.space;
     space.apply(of(Some("nowhere"))).await;
     space.eventually("the claim waits", async || space.get::<PersistentVolumeClaim>(CLAIM).await.is_some()).await;
     for corrected in [Some("also-nowhere"), None] {
@@ -121,8 +121,8 @@ async fn a_class_that_is_not_there_can_be_corrected_as_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn another_class_than_the_volume_has_is_told_and_ignored() {
-    let Some(world) = ready("other-class", shop()).await else { return };
-    let space = &world.space;
+    let Some(setup) = ready("other-class", shop()).await else { return };
+    let space = &setup.space;
     let of = |class: &str| shop_with(|spec| spec["database"] = json!({ "storage": { "className": class } }));
     space.apply(of("other")).await;
     let status = space
@@ -140,8 +140,8 @@ async fn another_class_than_the_volume_has_is_told_and_ignored() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an API server, which Go builds: `make test` runs it"]
 async fn a_claim_that_nobody_wrote_to_is_adopted() {
-    let Some(world) = World::new("made-before").await else { return };
-    let space = &world.space;
+    let Some(setup) = Setup::new("made-before").await else { return };
+    let space = &setup.space;
     let claim: PersistentVolumeClaim = serde_json::from_value(json!({
         "metadata": { "name": CLAIM, "labels": { "microapp.dev/app": "shop", "microapp.dev/part": "database" } },
         "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Mi" } } },

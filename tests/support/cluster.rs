@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
 /// The program that starts clusters.
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/cluster");
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hack/cluster/cluster");
 
 /// A simulated cluster: the control plane is real, pods are played.
 pub struct Cluster {
@@ -49,7 +49,7 @@ impl Cluster {
             .arg(&dir)
             .stderr(Stdio::inherit()) // a build of minutes must show
             .output()
-            .expect("tests/cluster/cluster must be executable");
+            .expect("hack/cluster/cluster must be executable");
         assert!(up.status.success(), "the cluster does not start");
         let kubeconfig =
             String::from_utf8_lossy(&up.stdout).lines().last().map(PathBuf::from).expect("`up` prints a path");

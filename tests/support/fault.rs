@@ -1,4 +1,4 @@
-//! The wire between an operator and the API server: tests listen on it, and make faults.
+//! The connection between an operator and the API server: tests listen on it, and make faults.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -21,9 +21,9 @@ pub enum Watches {
     Expired,
 }
 
-/// One wire. Clones are the same wire.
+/// One connection. Clones are the same connection.
 #[derive(Clone)]
-pub struct Wire(Arc<Inner>);
+pub struct Connection(Arc<Inner>);
 
 struct Inner {
     requests: Mutex<Vec<(Method, String)>>,
@@ -39,15 +39,15 @@ struct Inner {
     cut: watch::Sender<bool>,
 }
 
-impl Default for Wire {
+impl Default for Connection {
     fn default() -> Self {
         Self::cut_at_write(0)
     }
 }
 
-impl Wire {
-    /// A wire that breaks for ever when write number `fatal` is committed: nobody hears of it. Events are not counted,
-    /// for nothing depends on them.
+impl Connection {
+    /// A connection that breaks for ever when write number `fatal` is committed: its answer is lost. Events do not
+    /// count, for nothing depends on them.
     pub fn cut_at_write(fatal: usize) -> Self {
         Self(Arc::new(Inner {
             requests: Mutex::default(),
@@ -60,12 +60,12 @@ impl Wire {
         }))
     }
 
-    /// A client that speaks over this wire.
+    /// A client that speaks over this connection.
     pub fn client(&self, to: &Client) -> Client {
-        let (wire, to) = (self.clone(), to.clone());
+        let (connection, to) = (self.clone(), to.clone());
         let carry = move |request| {
-            let (wire, to) = (wire.clone(), to.clone());
-            async move { wire.carry(&to, request).await }
+            let (connection, to) = (connection.clone(), to.clone());
+            async move { connection.carry(&to, request).await }
         };
         Client::new(tower::service_fn(carry), "default")
     }
@@ -174,7 +174,7 @@ impl Wire {
         self.0.requests.lock().unwrap().clear();
     }
 
-    /// Returns when the wire is cut.
+    /// Returns when the connection is cut.
     pub async fn cut(&self) {
         drop(self.0.cut.subscribe().wait_for(|cut| *cut).await);
     }

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 /// How it behaves.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Mood {
+pub enum Behaviour {
     Honest,
     /// Says nothing.
     Stalled,
@@ -33,7 +33,7 @@ pub enum Mood {
 
 /// The provisioner of every application in a namespace.
 pub struct Actor {
-    mood: Arc<Mutex<Mood>>,
+    behaviour: Arc<Mutex<Behaviour>>,
     task: JoinHandle<()>,
 }
 
@@ -45,34 +45,34 @@ impl Drop for Actor {
 
 impl Actor {
     pub fn start(client: Client, namespace: &str) -> Self {
-        let mood = Arc::new(Mutex::new(Mood::Honest));
-        let (seen, maps) = (mood.clone(), Api::<ConfigMap>::namespaced(client.clone(), namespace));
+        let behaviour = Arc::new(Mutex::new(Behaviour::Honest));
+        let (seen, maps) = (behaviour.clone(), Api::<ConfigMap>::namespaced(client.clone(), namespace));
         let secrets = Api::<Secret>::namespaced(client, namespace);
         let task = tokio::spawn(async move {
             loop {
-                let mood = seen.lock().unwrap().clone();
-                round(&maps, &secrets, &mood).await;
+                let behaviour = seen.lock().unwrap().clone();
+                round(&maps, &secrets, &behaviour).await;
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
         });
-        Self { mood, task }
+        Self { behaviour, task }
     }
 
-    pub fn feel(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
+    pub fn behave(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().unwrap() = behaviour;
     }
 }
 
-async fn round(maps: &Api<ConfigMap>, secrets: &Api<Secret>, mood: &Mood) {
+async fn round(maps: &Api<ConfigMap>, secrets: &Api<Secret>, behaviour: &Behaviour) {
     let Ok(list) = maps.list(&ListParams::default().labels("microapp.dev/part=provisioner")).await else { return };
     for map in &list {
         let Some(text) = map.data.as_ref().and_then(|d| d.get(PLAN_FILE)) else { continue };
         let name = format!("{}-report", map.name_any());
         let Some(there) = list.iter().find(|m| m.name_any() == name) else { continue };
         let plan: Plan = serde_json::from_str(text).unwrap();
-        let Some(mut report) = answer(&plan, text, mood) else { continue };
+        let Some(mut report) = answer(&plan, text, behaviour) else { continue };
         if let Some(watched) = &plan.secrets {
-            let Ok(told) = digests(watched, secrets, mood).await else { continue };
+            let Ok(told) = digests(watched, secrets, behaviour).await else { continue };
             report.secrets = Some(told);
         }
         let report = serde_json::to_string(&report).unwrap();
@@ -85,10 +85,10 @@ async fn round(maps: &Api<ConfigMap>, secrets: &Api<Secret>, mood: &Mood) {
     }
 }
 
-fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
-    let digest = match mood {
-        Mood::Stalled => return None,
-        Mood::Liar => "0000000000000000".into(),
+fn answer(plan: &Plan, text: &str, behaviour: &Behaviour) -> Option<Report> {
+    let digest = match behaviour {
+        Behaviour::Stalled => return None,
+        Behaviour::Liar => "0000000000000000".into(),
         _ => digest::of_bytes(text.as_bytes()),
     };
     let Some(Provision::PostgreSQL(server)) = plan.provisions.first() else {
@@ -104,10 +104,10 @@ fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
             reason: "LoggedIn".into(),
             message: format!("logged in as {}", login.username),
         };
-        let broken = match mood {
-            Mood::Refusing(service) if *service == login.service => Some("LoginRefused"),
+        let broken = match behaviour {
+            Behaviour::Refusing(service) if *service == login.service => Some("LoginRefused"),
             // Only the first version of the login was lost.
-            Mood::Missing(service) if *service == login.service && login.secret.contains("-v1-") => {
+            Behaviour::Missing(service) if *service == login.service && login.secret.contains("-v1-") => {
                 Some("SecretMissing")
             }
             _ => None,
@@ -123,14 +123,18 @@ fn answer(plan: &Plan, text: &str, mood: &Mood) -> Option<Report> {
         }
         proof
     };
-    let missing = if let Mood::LockedOut = mood { vec![server.admin_secret.clone()] } else { vec![] };
+    let missing = if let Behaviour::LockedOut = behaviour { vec![server.admin_secret.clone()] } else { vec![] };
     Some(Report { plan: digest, proofs: server.logins.iter().map(proof).collect(), missing, ..Default::default() })
 }
 
 /// As the real one would see them, mounted.
-async fn digests(watched: &WatchedSecrets, secrets: &Api<Secret>, mood: &Mood) -> kube::Result<SecretDigests> {
+async fn digests(
+    watched: &WatchedSecrets,
+    secrets: &Api<Secret>,
+    behaviour: &Behaviour,
+) -> kube::Result<SecretDigests> {
     let mut told = SecretDigests { key: watched.key.clone(), ..Default::default() };
-    if *mood == Mood::Keyless && watched.key.contains("-v1-") {
+    if *behaviour == Behaviour::Keyless && watched.key.contains("-v1-") {
         return Ok(SecretDigests { key_missing: true, ..told });
     }
     let Some(key) = secrets.get_opt(&watched.key).await? else {

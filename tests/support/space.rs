@@ -193,7 +193,7 @@ impl Space {
     }
 
     /// Changes an object of ours, by `Kind/name`, as somebody else would.
-    pub async fn meddle(&self, id: &str, change: Value) -> DynamicObject {
+    pub async fn edit(&self, id: &str, change: Value) -> DynamicObject {
         let (kind, name) = id.split_once('/').unwrap();
         let params = PatchParams { field_manager: Some("mallory".into()), ..Default::default() };
         self.kind(kind)
@@ -262,7 +262,7 @@ pub fn message<'a>(status: &'a Status, kind: &str) -> &'a str {
 }
 
 /// What an object is, without what every write or every creation changes.
-pub fn essence(object: &DynamicObject) -> Value {
+pub fn comparable(object: &DynamicObject) -> Value {
     let mut value = serde_json::to_value(object).unwrap();
     for key in ["managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"] {
         value["metadata"].as_object_mut().unwrap().remove(key);

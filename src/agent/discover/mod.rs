@@ -22,9 +22,8 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, ResourceExt};
 use tracing::warn;
 
-use super::backoff::Backoff;
 use super::server::{self, Readiness};
-use super::{Error, cluster, whole};
+use super::{Error, backoff, cluster, whole};
 use crate::kit::agents::{BOOTSTRAP, DiscoverCluster, ENDPOINTS_FOLDER, PLAN_FILE, PLAN_FOLDER};
 use drain::Drain;
 use endpoints::SERVICE;
@@ -71,9 +70,8 @@ pub async fn run(options: Options) -> Result<(), Error> {
         }
         let client = cluster()?;
         let slices = Api::<EndpointSlice>::default_namespaced(client);
-        let backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         let events = watcher::watcher(slices, watcher::Config::default().labels(&selector(&plan.clusters)));
-        follow(events.backoff(backoff), &plan.clusters, &mut files, &readiness).await
+        follow(events.backoff(backoff(FIRST_RETRY, LONGEST_RETRY)), &plan.clusters, &mut files, &readiness).await
     };
     let undo = async {
         drain.undo().await;

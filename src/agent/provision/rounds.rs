@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use kube::runtime::utils::Backoff;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::error;
 
 use super::{Provisioner, report::Reporter};
-use crate::agent::{backoff::Backoff, server::Readiness, whole};
+use crate::agent::{backoff, server::Readiness, whole};
 use crate::kit::agents::{Proof, Provision, Report};
 
 /// The first wait after a round that left something broken; it doubles up to the interval of the plan.
@@ -40,7 +41,7 @@ pub async fn tend(provisioner: &Provisioner, found: &Found) {
 
 async fn tend_one(provisioner: &Provisioner, provision: &Provision, publish: impl Fn(&[Proof])) {
     let interval = interval(provisioner);
-    let mut backoff = Backoff::new(RETRY, interval);
+    let mut backoff = backoff(RETRY, interval);
     let mut last = Vec::new();
     loop {
         let deadline = interval * ROUND_INTERVALS;
@@ -48,10 +49,10 @@ async fn tend_one(provisioner: &Provisioner, provision: &Provision, publish: imp
         last = timeout(deadline, round).await.unwrap_or_else(|_| Provisioner::unanswered(provision, deadline));
         publish(&last);
         if !last.iter().all(|proof| proof.proved) {
-            sleep(backoff.failed()).await;
+            sleep(backoff.next().unwrap_or(interval)).await;
             continue;
         }
-        backoff.succeeded();
+        backoff.reset();
         let lost = async {
             sleep(RETRY).await;
             provisioner.lost(provision).await;
@@ -65,7 +66,7 @@ async fn tend_one(provisioner: &Provisioner, provision: &Provision, publish: imp
 /// written stops no repair: it is said, and tried again.
 async fn tell(provisioner: &Provisioner, found: &Found, reporter: &mut Reporter, readiness: &Readiness) {
     let interval = interval(provisioner);
-    let mut backoff = Backoff::new(RETRY, interval);
+    let mut backoff = backoff(RETRY, interval);
     let mut changes = found.subscribe();
     // Nothing is told before something is known. An error would say that nobody can send any more; we can.
     changes.wait_for(|all| all.is_empty() || all.iter().any(Option::is_some)).await.ok();
@@ -75,13 +76,13 @@ async fn tell(provisioner: &Provisioner, found: &Found, reporter: &mut Reporter,
         let report = Report { plan: provisioner.digest.clone(), proofs, secrets, missing };
         let wait = match reporter.publish(&report).await {
             Ok(()) => {
-                backoff.succeeded();
+                backoff.reset();
                 readiness.extend(interval * BELIEVED_INTERVALS);
                 interval
             }
             Err(error) => {
                 error!(error = whole(&error), "cannot write the report");
-                backoff.failed()
+                backoff.next().unwrap_or(interval)
             }
         };
         tokio::select! { () = sleep(wait) => {}, _ = changes.changed() => {} }

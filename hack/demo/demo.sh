@@ -3,8 +3,8 @@
 #   usage: demo.sh up | down      CLUSTER=real | simulated | kind | current chooses the cluster, DEMO_DIR=FOLDER where its data is
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-# shellcheck source=../lib.sh
-. tests/lib.sh
+# shellcheck source=../steps.sh
+. hack/steps.sh
 trap finish EXIT
 
 VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -25,7 +25,7 @@ choose() { # sets CLUSTER, and says why
 			CLUSTER=simulated why='neither root on Linux nor kind with Docker'
 		fi
 	fi
-	[ -f "tests/demo/$CLUSTER.sh" ] || die "CLUSTER=$CLUSTER is none of: real, simulated, kind, current"
+	[ -f "hack/demo/$CLUSTER.sh" ] || die "CLUSTER=$CLUSTER is none of: real, simulated, kind, current"
 	say "cluster: $CLUSTER ($why)"
 }
 
@@ -62,7 +62,7 @@ ask() { # through the gateway: an order is written, read back, and read again
 up() {
 	choose
 	# shellcheck source=/dev/null
-	. "tests/demo/$CLUSTER.sh"
+	. "hack/demo/$CLUSTER.sh"
 	mkdir -p $STATE
 	echo "$CLUSTER" >$STATE/cluster
 	echo "${DEMO_DIR:-}" >$STATE/dir
@@ -82,7 +82,7 @@ down() {
 	[ -s $STATE/cluster ] || echo "${CLUSTER:-$([ "$(id -u)" = 0 ] && echo real || echo simulated)}" >"$logs/cluster"
 	CLUSTER=$(cat $STATE/cluster 2>/dev/null || cat "$logs/cluster")
 	# shellcheck source=/dev/null
-	. "tests/demo/$CLUSTER.sh"
+	. "hack/demo/$CLUSTER.sh"
 	remove
 	rm -rf $STATE
 	say "$CLUSTER: nothing is left"

@@ -1,18 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with the script that sources this
-# What both levels share: progress, and processes that can be found again. Sourced by cluster.
+# What both levels share: processes that can be found again. Sourced by cluster.
 # A cluster's processes carry CLUSTER_DIR=$DIR in their environment: so they are found even when the pid files
 # are gone or name other processes by now.
-
-begin=${EPOCHREALTIME/./}
-
-say() { # TEXT: a line of progress, after the seconds since the start
-	local ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
-	printf '%5d.%d s  %s\n' $((ms / 1000)) $((ms % 1000 / 100)) "$1" >&2
-}
-die() { # TEXT
-	printf 'cluster: %s\n' "$1" >&2
-	exit 1
-}
 
 ours() { # PID: whether it belongs to this cluster
 	grep -qzxF "CLUSTER_DIR=$DIR" "/proc/$1/environ" 2>/dev/null

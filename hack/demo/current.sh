@@ -10,7 +10,7 @@ prepare() {
 }
 run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=300s; }
 # shellcheck source=forward.sh
-. tests/demo/forward.sh
+. hack/demo/forward.sh
 show() { ask_forwarded; }
 remove() {
 	kube delete namespace "$NAMESPACE" --ignore-not-found

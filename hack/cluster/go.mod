@@ -1,7 +1,7 @@
 // The programs of the test cluster, as ordinary module dependencies of one program.
 // k8s.io/kubernetes pins its staging modules by relative paths, which do not reach those who
 // require it: each is pinned here to the tag of the same release.
-module microapp.dev/tests/cluster
+module microapp.dev/hack/cluster
 
 go 1.26.0
 

@@ -29,6 +29,6 @@ build_shop() {
 }
 run_operator() { kube -n microapp-system rollout status deployment/microapp --timeout=300s; }
 # shellcheck source=forward.sh
-. tests/demo/forward.sh
+. hack/demo/forward.sh
 show() { ask_forwarded; }
 remove() { kind delete cluster --name microapp; }

@@ -1,20 +1,11 @@
 # shellcheck shell=bash
 # Steps with their times, and a line every ten seconds while one works. Sourced by what shows its progress.
 
-begin=${EPOCHREALTIME/./}
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 logs=$(mktemp -d)
 later=()
 mkdir "$logs/working"
-
-seconds() { # FROM: since then, in seconds with a tenth
-	local tenths=$(((${EPOCHREALTIME/./} - $1) / 100000))
-	printf '%d.%d' $((tenths / 10)) $((tenths % 10))
-}
-say() { printf '%7s s  %s\n' "$(seconds "$begin")" "$1" >&2; }
-die() {
-	printf '%s: %s\n' "${0##*/}" "$1" >&2
-	exit 1
-}
 
 heart() { # as long as this script lives: what works, and the last that it said
 	local file from what log last line never
