@@ -1,16 +1,11 @@
 //! From an object to the little that is kept of it.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::{
-    apps::v1::{ControllerRevision, Deployment, StatefulSet},
-    core::v1::{ContainerStatus, PersistentVolumeClaim, Pod, PodSpec, PodTemplateSpec, Service},
-};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ObjectMeta};
 use kube::api::DynamicObject;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
-use super::MANAGER;
+use super::{MANAGER, wire};
 use crate::kit::{
     digest,
     objects::HASH,
@@ -26,15 +21,16 @@ const TEXT_LIMIT: usize = 512;
 
 /// What is kept of an object of a kind of ours.
 pub fn record(kind: &str, object: &DynamicObject) -> Record {
+    let meta = &object.metadata;
     let facts = match kind {
-        "Deployment" => typed::<Deployment>(object).map(|d| Facts::Workload(deployment(&d))),
-        "StatefulSet" => typed::<StatefulSet>(object).map(|s| Facts::Workload(stateful_set(&s))),
-        "PersistentVolumeClaim" => typed::<PersistentVolumeClaim>(object).map(|c| Facts::Claim(claim(&c))),
-        "Service" => typed::<Service>(object).map(|s| Facts::Service(service(&s))),
-        "ControllerRevision" => typed::<ControllerRevision>(object).map(|r| Facts::Anchor(anchor(&r))),
+        "Deployment" => read(object).map(|it| Facts::Workload(deployment(it, meta))),
+        "StatefulSet" => read(object).map(|it| Facts::Workload(stateful_set(it, meta))),
+        "PersistentVolumeClaim" => read(object).map(|it| Facts::Claim(claim(it, meta))),
+        "Service" => read(object).map(|it| Facts::Service(service(it))),
+        "ControllerRevision" => Some(Facts::Anchor(anchor(object))),
         _ => None,
     };
-    Record { facts: facts.unwrap_or_default(), ..metadata_record(&object.metadata) }
+    Record { facts: facts.unwrap_or_default(), ..metadata_record(meta) }
 }
 
 /// What metadata alone tells.
@@ -58,7 +54,7 @@ pub fn metadata_record(meta: &ObjectMeta) -> Record {
 /// Digest of the fields that our manager owns. The API server changes our entry when somebody else changes or takes
 /// over a field of ours; what others add beside it does not show here. Empty: we own nothing.
 pub fn fingerprint(meta: &ObjectMeta) -> String {
-    our_fields(meta).map(digest::of).unwrap_or_default()
+    our_fields(meta).map(|fields| digest::of_json(&fields.0)).unwrap_or_default()
 }
 
 fn our_fields(meta: &ObjectMeta) -> Option<&FieldsV1> {
@@ -70,61 +66,53 @@ fn our_fields(meta: &ObjectMeta) -> Option<&FieldsV1> {
     ours.and_then(|entry| entry.fields_v1.as_ref())
 }
 
-fn typed<K: DeserializeOwned>(object: &DynamicObject) -> Option<K> {
-    object
-        .clone()
-        .try_parse_value()
+/// Reads the little that is asked for, without a copy of the rest.
+fn read<'a, K: Deserialize<'a>>(object: &'a DynamicObject) -> Option<K> {
+    K::deserialize(&object.data)
         .inspect_err(|error| tracing::warn!(name = object.metadata.name, %error, "object cannot be read"))
         .ok()
 }
 
-/// `DynamicObject::try_parse` asks for `Resource`, which facts do not need.
-trait ParseValue {
-    fn try_parse_value<K: DeserializeOwned>(self) -> Result<K, serde_json::Error>;
-}
-
-impl ParseValue for DynamicObject {
-    fn try_parse_value<K: DeserializeOwned>(self) -> Result<K, serde_json::Error> {
-        serde_json::from_value(serde_json::to_value(self)?)
-    }
-}
-
-fn deployment(from: &Deployment) -> observed::Workload {
-    let (spec, status) = (from.spec.clone().unwrap_or_default(), from.status.clone().unwrap_or_default());
-    let failed = status.conditions.iter().flatten().find(|c| c.type_ == "ReplicaFailure" && c.status == "True");
+fn deployment(from: wire::Pods, meta: &ObjectMeta) -> observed::Workload {
+    let failed = from.status.conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True");
+    let failure = failed.map(|c| short(c.message.as_deref().or(c.reason.as_deref()).unwrap_or_default()));
+    let updated = from.status.updated_replicas;
     observed::Workload {
-        replicas: spec.replicas.unwrap_or(1),
-        ready: status.ready_replicas.unwrap_or(0),
-        updated: status.updated_replicas.unwrap_or(0),
-        current: status.replicas.unwrap_or(0),
-        observed: status.observed_generation >= from.metadata.generation,
-        annotations: annotations(&spec.template),
-        secrets: remembered(&from.metadata, SECRETS),
-        images: images(&spec.template),
-        chosen: chosen(&from.metadata),
-        failure: failed.map(|c| short(c.message.as_deref().or(c.reason.as_deref()).unwrap_or_default())),
-        paused: spec.paused == Some(true),
-        revision: String::new(),
+        updated,
+        failure,
+        secrets: remembered(meta, SECRETS),
+        paused: from.spec.paused,
+        ..workload(from, meta)
     }
 }
 
-fn stateful_set(from: &StatefulSet) -> observed::Workload {
-    let (spec, status) = (from.spec.clone().unwrap_or_default(), from.status.clone().unwrap_or_default());
+fn stateful_set(from: wire::Pods, meta: &ObjectMeta) -> observed::Workload {
+    let status = &from.status;
     // Once all pods are of the newest revision, the controller counts them as current and no more as updated.
     let rolled = status.update_revision.is_some() && status.update_revision == status.current_revision;
+    let updated = if rolled { status.current_replicas } else { status.updated_replicas };
+    let revision = status.update_revision.clone().unwrap_or_default();
+    observed::Workload { updated, revision, ..workload(from, meta) }
+}
+
+/// What both kinds of workloads tell.
+fn workload(from: wire::Pods, meta: &ObjectMeta) -> observed::Workload {
+    let (template, status) = (from.spec.template, from.status);
+    let containers = template.spec.init_containers.into_iter().chain(template.spec.containers);
     observed::Workload {
-        replicas: spec.replicas.unwrap_or(1),
-        ready: status.ready_replicas.unwrap_or(0),
-        updated: if rolled { status.current_replicas.unwrap_or(0) } else { status.updated_replicas.unwrap_or(0) },
+        replicas: from.spec.replicas.unwrap_or(1),
+        ready: status.ready_replicas,
         current: status.replicas,
-        observed: status.observed_generation >= from.metadata.generation,
-        annotations: annotations(&spec.template),
-        secrets: None,
-        images: images(&spec.template),
-        chosen: chosen(&from.metadata),
-        failure: None,
-        paused: false,
-        revision: status.update_revision.unwrap_or_default(),
+        observed: status.observed_generation >= meta.generation,
+        annotations: template
+            .metadata
+            .annotations
+            .into_iter()
+            .filter(|(key, _)| key.starts_with("microapp.dev/"))
+            .collect(),
+        images: containers.map(|container| (container.name, container.image)).collect(),
+        chosen: chosen(meta),
+        ..Default::default()
     }
 }
 
@@ -138,47 +126,22 @@ fn chosen(meta: &ObjectMeta) -> Option<observed::Chosen> {
     serde_json::from_str(&remembered(meta, IMAGES)?).ok()
 }
 
-fn annotations(template: &PodTemplateSpec) -> BTreeMap<String, String> {
-    let ours = |(key, _): &(String, String)| key.starts_with("microapp.dev/");
-    template.metadata.clone().and_then(|m| m.annotations).unwrap_or_default().into_iter().filter(ours).collect()
-}
-
-fn images(template: &PodTemplateSpec) -> BTreeMap<String, String> {
-    let containers = |spec: &PodSpec| {
-        spec.init_containers
-            .iter()
-            .flatten()
-            .chain(&spec.containers)
-            .map(|c| (c.name.clone(), c.image.clone().unwrap_or_default()))
-            .collect()
-    };
-    template.spec.as_ref().map(containers).unwrap_or_default()
-}
-
-fn claim(from: &PersistentVolumeClaim) -> observed::Claim {
-    let label = |key: &str| {
-        from.metadata.labels.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.clone()).unwrap_or_default()
-    };
-    let spec = from.spec.clone().unwrap_or_default();
-    let phase = from.status.as_ref().and_then(|s| s.phase.as_deref());
+fn claim(from: wire::Claim, meta: &ObjectMeta) -> observed::Claim {
+    let label =
+        |key: &str| meta.labels.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.clone()).unwrap_or_default();
+    let (spec, phase) = (from.spec, from.status.phase);
     observed::Claim {
-        bound: phase == Some("Bound"),
-        lost: phase == Some("Lost"),
-        deleting: from.metadata.deletion_timestamp.is_some(),
-        named: spec.volume_name.is_some_and(|name| !name.is_empty())
-            || spec.data_source.is_some()
-            || spec.data_source_ref.is_some(),
-        request: spec
-            .resources
-            .and_then(|r| r.requests)
-            .and_then(|r| r.get("storage").map(|q| q.0.clone()))
-            .unwrap_or_default(),
+        bound: phase == "Bound",
+        lost: phase == "Lost",
+        deleting: meta.deletion_timestamp.is_some(),
+        named: !spec.volume_name.is_empty() || spec.data_source.is_some() || spec.data_source_ref.is_some(),
+        request: spec.resources.requests.get("storage").cloned().unwrap_or_default(),
         class: spec.storage_class_name,
-        class_is_ours: our_fields(&from.metadata).is_some_and(|f| f.0.pointer("/f:spec/f:storageClassName").is_some()),
+        class_is_ours: our_fields(meta).is_some_and(|f| f.0.pointer("/f:spec/f:storageClassName").is_some()),
         engine: label(ENGINE),
         major: label(MAJOR),
         id: data_id(label(DATA_ID)),
-        anchor: owner(&from.metadata, "ControllerRevision"),
+        anchor: owner(meta, "ControllerRevision"),
     }
 }
 
@@ -192,19 +155,17 @@ fn owner(meta: &ObjectMeta, kind: &str) -> Option<String> {
     meta.owner_references.iter().flatten().find(|o| o.kind == kind).map(|o| o.uid.clone())
 }
 
-fn service(from: &Service) -> observed::Service {
-    let ports = from.spec.iter().flat_map(|s| s.ports.iter().flatten());
-    let ingress = from.status.iter().filter_map(|s| s.load_balancer.as_ref()).flat_map(|l| l.ingress.iter().flatten());
+fn service(from: wire::Service) -> observed::Service {
+    let ingress = from.status.load_balancer.ingress.into_iter();
+    let port = |p: wire::Port| Some((p.name?, p.node_port.filter(|port| *port > 0)?));
     observed::Service {
-        ingress: ingress.filter_map(|i| i.hostname.clone().or_else(|| i.ip.clone())).next(),
-        node_ports: ports.filter_map(|p| Some((p.name.clone()?, p.node_port.filter(|port| *port > 0)?))).collect(),
+        ingress: ingress.filter_map(|it| it.hostname.or(it.ip)).next(),
+        node_ports: from.spec.ports.into_iter().filter_map(port).collect(),
     }
 }
 
-fn anchor(from: &ControllerRevision) -> observed::Anchor {
-    let text = |key: &str| {
-        from.data.as_ref().and_then(|d| d.0.get(key)).and_then(|v| v.as_str()).unwrap_or_default().to_owned()
-    };
+fn anchor(from: &DynamicObject) -> observed::Anchor {
+    let text = |key: &str| from.data["data"][key].as_str().unwrap_or_default().to_owned();
     let noted = |key: &str| {
         from.metadata.annotations.iter().flatten().find(|(k, _)| *k == key).map(|(_, v)| v.as_str()).unwrap_or_default()
     };

@@ -16,6 +16,7 @@ mod secret;
 pub mod unstick;
 pub mod watch;
 pub mod whose;
+mod wire;
 
 use std::time::Duration;
 

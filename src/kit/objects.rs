@@ -114,7 +114,7 @@ impl Object {
 
     /// Digest of all that was rendered.
     pub fn hash(&self) -> String {
-        digest::of(&self.body)
+        digest::of_json(&self.body)
     }
 
     /// What is sent: the body with its digest as annotation.
