@@ -184,7 +184,7 @@ fn every_container_that_is_added_has_the_resources_of_agents() {
         })
         .collect();
     let names: Vec<_> = added.iter().filter_map(|container| container["name"].as_str()).collect();
-    assert_eq!(names, ["discover", "provisioner"]);
+    assert_eq!(names, ["discover", "provisioner", "users"]);
     for container in &added {
         let resources = json!({ "requests": { "cpu": "20m" }, "limits": { "cpu": "100m", "memory": "64Mi" } });
         compare(container, &[("/resources", resources)]);

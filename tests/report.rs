@@ -477,3 +477,18 @@ fn with_size(mut database: Value) -> Value {
     }
     database
 }
+
+#[test]
+fn a_database_that_cannot_be_started_keeps_no_cache_from_its_users() {
+    let app = application(|app| app["spec"]["cache"] = json!({}));
+    let mut observed = observed();
+    let other = Claim { bound: true, engine: "MySQL".into(), ..Default::default() };
+    put(&mut observed, "PersistentVolumeClaim", "data-shop-database-0", Facts::Claim(other));
+    let of = |observed: &Observed, id: &str| objects(&app, observed).into_iter().find(|o| o.id().to_string() == id);
+    let plan = of(&observed, "ConfigMap/shop-provisioner").unwrap().body["data"]["plan.json"].to_string();
+    assert!(plan.contains("shop-cache") && !plan.contains("shop-database"), "{plan}");
+    assert!(!of(&observed, "Deployment/shop-provisioner").unwrap().is_held());
+    // A server that runs goes on, and nothing new is asked of it.
+    put(&mut observed, "StatefulSet", "shop-database", Facts::Workload(Workload::default()));
+    assert!(of(&observed, "Deployment/shop-provisioner").unwrap().is_held());
+}

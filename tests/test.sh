@@ -67,6 +67,7 @@ for tool in cargo go; do command -v $tool >/dev/null || die "$tool is needed; se
 
 has 'lints of shell scripts' hack/tools/apt shellcheck=shellcheck || true
 has 'the provisioner against a real PostgreSQL server' hack/tools/postgresql || true
+has 'the provisioner against a real Redis server' hack/tools/redis || true
 has 'scans of everything rendered' hack/tools/apt python3=python3 || scans=false
 if $scans && ! python3 -c 'import ensurepip' 2>/dev/null; then has 'scans of everything rendered' hack/tools/apt pip-in-environments=python3-venv || scans=false; fi
 $root || leave 'images and real pods' 'they need root on Linux'

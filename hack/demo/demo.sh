@@ -48,7 +48,7 @@ apply_shop() {
 		kube -n $NAMESPACE apply -f manifests/samples/shop.yaml
 }
 
-ask() { # through the gateway: an order is written, read back, and read again
+ask() { # through the gateway: an order is written, read from the database, and read from the cache
 	local url=$1 answer id
 	answer=$(curl -fsS --retry 5 --retry-connrefused --max-time 10 -H 'content-type: application/json' -d '{"item": "a book"}' "$url/api/orders")
 	id=$(sed -nE 's/.*"id":([0-9]+).*/\1/p' <<<"$answer")

@@ -4,6 +4,7 @@
 pub mod discover;
 pub mod provision;
 mod server;
+pub mod users;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub enum Agent {
     Discover(discover::Options),
     /// Makes databases and logins inside servers, and proves that every service can use its own.
     Provision(provision::Options),
+    /// Begins the file of users of a cache, before it starts.
+    Users(users::Options),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +35,8 @@ pub enum Error {
     PlanMissing { path: PathBuf, source: std::io::Error },
     #[error("the plan {path} cannot be understood: {source}")]
     PlanUnclear { path: PathBuf, source: serde_json::Error },
+    #[error("cannot read the administrator's password {path}: {source}; its Secret must be mounted there")]
+    Password { path: PathBuf, source: std::io::Error },
     #[error("cannot listen for the kubelet: {0}")]
     Listen(std::io::Error),
     #[error("cannot write {path}: {source}")]
@@ -56,6 +61,7 @@ pub async fn run(agent: Agent, shutdown: impl Future<Output = ()>) -> Result<(),
         match agent {
             Agent::Discover(options) => discover::run(options).await,
             Agent::Provision(options) => provision::run(options).await,
+            Agent::Users(options) => users::run(&options),
         }
     };
     tokio::select! {

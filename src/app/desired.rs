@@ -96,7 +96,8 @@ impl Desired<'_> {
     }
 
     fn plan(&mut self, parts: &[&dyn Part]) {
-        let provisions = parts.iter().flat_map(|part| part.provision(&self.scope, &self.wiring)).collect();
+        let asked = parts.iter().filter(|part| self.is_asked(&part.name()));
+        let provisions = asked.flat_map(|part| part.provision(&self.scope, &self.wiring)).collect();
         let uses: BTreeSet<_> = parts.iter().flat_map(|part| part.secrets()).collect();
         let secrets = (!uses.is_empty()).then(|| WatchedSecrets {
             key: secret_changes::key(&self.scope, parts).secret,
@@ -107,6 +108,11 @@ impl Desired<'_> {
             let (_, digest) = provisioner::published(&plan);
             (plan, digest)
         });
+    }
+
+    /// Whether the provisioner is told of a component. One that may not even be started keeps it from no other.
+    fn is_asked(&self, part: &PartName) -> bool {
+        self.obstacle(part).is_none() || self.scope.workloads(part).next().is_some()
     }
 
     /// What each part gets from the parts that it depends on, and from components that add to its pods.
@@ -146,7 +152,8 @@ impl Desired<'_> {
         built.into_iter().for_each(|it| objects.extend(it));
         if let Some(mut own) = provisioner {
             // Nothing new is asked of a server whose data is another one's.
-            own.hold(&self.obstacles.iter().map(|(_, problem)| problem.message.clone()).collect::<Vec<_>>());
+            let asked = self.obstacles.iter().filter(|(of, _)| self.is_asked(of));
+            own.hold(&asked.map(|(_, problem)| problem.message.clone()).collect::<Vec<_>>());
             objects.extend(own);
         }
         self.objects = objects.into_sorted();

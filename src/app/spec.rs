@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::Status;
-use crate::components::{Component, Part, database::Database, gateway::Gateway, registry::Registry, services::Service};
+use crate::components::{
+    Component, Part, cache::Cache, database::Database, gateway::Gateway, registry::Registry, services::Service,
+};
 use crate::kit::fields::{NamedRef, Resources};
 use crate::kit::forms::{
     self, CONFINED, CONFINED_TEXT, MIRROR_TEXT, OWN_ANNOTATIONS, OWN_ANNOTATIONS_TEXT, QUALIFIED_KEYS_TEXT,
@@ -48,6 +50,9 @@ use crate::kit::part::Role;
 #[x_kube(validation = Rule::new("has(self.database) || !has(self.services) || !self.services.exists(s, has(s.uses) \
     && s.uses.exists(u, u.component == 'Database'))").message("`database` must be set when a service `uses` it; add \
     `database: {}`"))]
+#[x_kube(validation = Rule::new("has(self.cache) || !has(self.services) || !self.services.exists(s, has(s.uses) \
+    && s.uses.exists(u, u.component == 'Cache'))").message("`cache` must be set when a service `uses` it; add \
+    `cache: {}`"))]
 #[x_kube(validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.calls) || s.calls.all(c, \
     self.services.exists(t, t.name == c.service)))")
     .message("every `calls[].service` must be the `name` of a service of this application").field_path(".services"))]
@@ -107,10 +112,13 @@ pub struct MicroserviceAppSpec {
     /// The database. `{}` means: with defaults. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Database>,
+    /// The cache. `{}` means: with defaults. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
 }
 
 /// The roles of all components.
-pub const ROLES: [Role; 3] = [Gateway::ROLE, Registry::ROLE, Database::ROLE];
+pub const ROLES: [Role; 4] = [Gateway::ROLE, Registry::ROLE, Database::ROLE, Cache::ROLE];
 
 impl MicroserviceAppSpec {
     /// Seconds without progress after which the application counts as stalled.
@@ -123,7 +131,7 @@ impl MicroserviceAppSpec {
         fn part<P: Part>(declared: &Option<P>) -> Option<&dyn Part> {
             declared.as_ref().map(|it| it as &dyn Part)
         }
-        let components = [part(&self.gateway), part(&self.registry), part(&self.database)];
+        let components = [part(&self.gateway), part(&self.registry), part(&self.database), part(&self.cache)];
         components.into_iter().flatten().chain(self.services.iter().map(|it| it as &dyn Part)).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! One folder for each component, one file for each engine. A component knows itself and the building blocks; how
 //! components meet is [`Wiring`], which the application fills.
 
+pub mod cache;
 pub mod database;
 pub mod gateway;
 pub mod provisioner;

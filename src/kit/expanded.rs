@@ -117,7 +117,8 @@ impl Workload {
             persistent_volume_claim_retention_policy: Some(retained),
             selector: self.selector(scope),
             template,
-            volume_claim_templates: Some(data.iter().map(|(volume, _)| volumes::template(volume)).collect()),
+            volume_claim_templates: (!data.is_empty())
+                .then(|| data.iter().map(|(volume, _)| volumes::template(volume)).collect()),
             ..Default::default()
         };
         let set = StatefulSet { metadata: self.meta(scope, &chosen), spec: Some(spec), status: None };

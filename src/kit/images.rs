@@ -13,6 +13,14 @@ pub fn postgresql(version: &str) -> String {
     format!("docker.io/library/postgres:{version}")
 }
 
+/// Tested versions of Valkey, newest first. <https://valkey.io/topics/releases/>
+pub const VALKEY: &[(&str, &str)] = &[("9", "9.1.1")];
+
+/// The official image of a Valkey version.
+pub fn valkey(version: &str) -> String {
+    format!("docker.io/valkey/valkey:{version}")
+}
+
 /// A version of an engine: the part that its data depends on, and all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {

@@ -56,6 +56,12 @@ pub fn same(on_disk: &str, wanted: &str) -> bool {
     on_disk == wanted
 }
 
+/// The same version opens data, and every later one.
+pub fn older(on_disk: &str, wanted: &str) -> bool {
+    let number = |major: &str| major.parse::<u32>().ok();
+    on_disk == wanted || number(on_disk).zip(number(wanted)).is_some_and(|(on_disk, wanted)| on_disk < wanted)
+}
+
 /// Name of the anchor of a part's data.
 pub fn anchor_name(scope: &Scope<'_>, part: &PartName) -> String {
     scope.object(part, "data")
@@ -154,7 +160,9 @@ impl<'a> Store<'a> {
         let there = scope.observed.anchor(&anchor.name).map(|(_, anchor)| anchor);
         // What it records cannot be changed any more.
         let id = there.map(|anchor| &anchor.id).filter(|id| !id.is_empty()).unwrap_or(&anchor.id);
-        let content = serde_json::json!({ "engine": self.engine, "id": id });
+        // Where nothing is kept but credentials, another engine may use them.
+        let engine = there.map(|anchor| anchor.engine.as_str()).filter(|it| !it.is_empty() && claims.is_empty());
+        let content = serde_json::json!({ "engine": engine.unwrap_or(self.engine), "id": id });
         let mut metadata = scope.anchor(anchor.name.clone(), &self.part);
         let bound = |name: &&str| scope.observed.claim(name).is_some_and(|claim| claim.bound);
         let filled = claims.iter().map(String::as_str).filter(bound);

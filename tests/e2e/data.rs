@@ -34,7 +34,7 @@ async fn rows_outlive_the_application_and_lost_passwords_are_not_replaced() {
         .unwrap()
         .items
         .into_iter()
-        .find(|s| s.name_any().contains("-admin-"))
+        .find(|s| s.name_any().starts_with("shop-database-admin-"))
         .expect("the administrator's Secret is kept");
     secrets.delete(&admin.name_any(), &DeleteParams::default()).await.unwrap();
     let before = claim(&space).await;

@@ -1,10 +1,11 @@
-//! Applications on real pods, with a real PostgreSQL and a real Envoy. `tests/e2e/run` gives them a cluster
+//! Applications on real pods, with a real PostgreSQL, Valkey and Envoy. `tests/e2e/run` gives them a cluster
 //! with the operator; without `MICROAPP_E2E` they are left out, aloud.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cache;
 mod data;
 mod end;
 mod load;

@@ -113,31 +113,24 @@ pub async fn warned(space: &Space, kind: &str, spec: &Value) -> Vec<String> {
 
 /// Runs SQL as the administrator, inside the database's pod.
 pub fn sql(space: &Space, statement: &str) -> String {
-    let script = [
-        "exec",
-        "-n",
-        &space.name,
-        "shop-database-0",
-        "-c",
-        "postgresql",
-        "--",
-        "bash",
-        "-c",
-        r#"PGPASSWORD=$POSTGRES_PASSWORD psql \
-            --username=postgres --host=127.0.0.1 --no-psqlrc --tuples-only --no-align \
-            --set=ON_ERROR_STOP=1 --dbname="$0" --command="$1""#,
-        "orders",
-        statement,
-    ];
+    let psql = r#"PGPASSWORD=$POSTGRES_PASSWORD psql \
+        --username=postgres --host=127.0.0.1 --no-psqlrc --tuples-only --no-align \
+        --set=ON_ERROR_STOP=1 --dbname="$0" --command="$1""#;
+    exec(space, "shop-database-0", "postgresql", &["bash", "-c", psql, "orders", statement])
+}
+
+/// Runs a command in a container, and answers what it says.
+pub fn exec(space: &Space, pod: &str, container: &str, command: &[&str]) -> String {
+    let arguments = [&["exec", "-n", &space.name, pod, "-c", container, "--"], command].concat();
     let kubectl = std::env::var("MICROAPP_KUBECTL")
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/hack/cluster/cluster").into());
     let output = if kubectl.ends_with("cluster") {
-        Command::new(kubectl).arg("kubectl").args(script).output()
+        Command::new(kubectl).arg("kubectl").args(arguments).output()
     } else {
-        Command::new(kubectl).args(script).output()
+        Command::new(kubectl).args(arguments).output()
     };
     let output = output.expect("kubectl can be run");
-    assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 

@@ -47,6 +47,9 @@ fn a_row_through_the_gateway(url: &str) {
     let read = get(&format!("{url}/api/orders/{}", made.body["order"]["id"])).expect("an answer");
     assert_eq!((read.status, &read.body["order"]["item"]), (200, &json!("a lamp")), "{read:?}");
     println!("row written by {} and read by {}", made.instance, read.instance);
+    let again = get(&format!("{url}/api/orders/{}", made.body["order"]["id"])).expect("an answer");
+    let found = [read, again].map(|answer| answer.body["cache"].clone());
+    assert_eq!(found, ["miss", "hit"], "the second one comes from the cache");
 }
 
 /// The gateway sends requests to every ready instance, and to no other.

@@ -1,7 +1,8 @@
-//! The provisioner against a real PostgreSQL server: what it makes, what it repairs, what it takes away, and what it
+//! The provisioner against real servers: what it makes, what it repairs, what it takes away, and what it
 //! never touches.
 
 mod hostile;
+mod redis;
 mod rounds;
 mod server;
 

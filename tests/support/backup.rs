@@ -28,9 +28,9 @@ pub enum Owners {
     Old,
 }
 
-/// The anchor, the claim and the Secrets of an application.
+/// The anchor, the claim and the Secrets of an application's database.
 pub async fn backup(space: &Space) -> Vec<DynamicObject> {
-    let kept = ["ControllerRevision/", "PersistentVolumeClaim/", "Secret/shop-database-"];
+    let kept = ["ControllerRevision/shop-database-data", "PersistentVolumeClaim/", "Secret/shop-database-"];
     let all = space.objects().await.into_iter().filter(|(id, _)| kept.iter().any(|kind| id.starts_with(kind)));
     all.map(|(id, mut object)| {
         object.types = Some(space.kind_of(id.split('/').next().unwrap()));

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use microapp::kit::agents::{
-    PLAN_FILE, Plan, Proof, Provision, REPORT_KEY, REPORT_MANAGER, Report, SecretDigests, WatchedSecrets,
+    Common, PLAN_FILE, Plan, Proof, Provision, REPORT_KEY, REPORT_MANAGER, Report, SecretDigests, User, WatchedSecrets,
 };
 use microapp::kit::digest;
 use serde_json::json;
@@ -91,18 +91,15 @@ fn answer(plan: &Plan, text: &str, behaviour: &Behaviour) -> Option<Report> {
         Behaviour::Liar => "0000000000000000".into(),
         _ => digest::of_bytes(text.as_bytes()),
     };
-    let Some(Provision::PostgreSQL(server)) = plan.provisions.first() else {
-        return Some(Report { plan: digest, ..Default::default() });
-    };
-    let proof = |login: &microapp::kit::agents::DatabaseLogin| {
+    let proof = |server: &Common<'_>, login: User| {
         let mut proof = Proof {
             service: login.service.clone(),
-            component: server.component.clone(),
+            component: server.component.to_owned(),
             secret: login.secret.clone(),
             proved: true,
-            identity: login.username.clone(),
+            identity: login.service.clone(),
             reason: "LoggedIn".into(),
-            message: format!("logged in as {}", login.username),
+            message: format!("logged in as {}", login.service),
         };
         let broken = match behaviour {
             Behaviour::Refusing(service) if *service == login.service => Some("LoginRefused"),
@@ -123,8 +120,15 @@ fn answer(plan: &Plan, text: &str, behaviour: &Behaviour) -> Option<Report> {
         }
         proof
     };
-    let missing = if let Behaviour::LockedOut = behaviour { vec![server.admin_secret.clone()] } else { vec![] };
-    Some(Report { plan: digest, proofs: server.logins.iter().map(proof).collect(), missing, ..Default::default() })
+    let all = || plan.provisions.iter().map(Provision::common);
+    let missing = all().map(|server| server.admin_secret.to_owned());
+    let missing = if let Behaviour::LockedOut = behaviour { missing.collect() } else { vec![] };
+    let mut proofs = vec![];
+    for mut server in all() {
+        let users = std::mem::take(&mut server.users);
+        proofs.extend(users.into_iter().map(|user| proof(&server, user)));
+    }
+    Some(Report { plan: digest, proofs, missing, ..Default::default() })
 }
 
 /// As the real one would see them, mounted.

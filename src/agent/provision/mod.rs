@@ -4,6 +4,7 @@
 //! It changes and removes only what carries the application's mark, and what it removes is access, never data.
 
 pub mod postgresql;
+mod redis;
 mod report;
 mod rounds;
 mod secrets;
@@ -153,6 +154,7 @@ pub trait Server: Sync {
 fn server_of(provision: &Provision) -> &dyn Server {
     match provision {
         Provision::PostgreSQL(server) => server,
+        Provision::Redis(server) => server,
     }
 }
 

@@ -38,6 +38,7 @@ impl UsedComponent {
     pub fn role(self) -> Role {
         match self {
             Self::Database => Role::new("database"),
+            Self::Cache => Role::new("cache"),
         }
     }
 }

@@ -218,6 +218,8 @@ pub enum PathMatch {
 /// A component that a service uses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.databaseName) || self.component == 'Database'").message("`databaseName` is \
+    of 'Database' alone; remove it").field_path(".databaseName"))]
 pub struct Use {
     /// Which one. The application must declare it.
     pub component: UsedComponent,
@@ -237,6 +239,7 @@ pub struct Use {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum UsedComponent {
     Database,
+    Cache,
 }
 
 /// What a login may do.

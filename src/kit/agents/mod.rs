@@ -4,9 +4,11 @@
 
 mod discover;
 mod postgresql;
+mod redis;
 
 pub use discover::*;
 pub use postgresql::*;
+pub use redis::*;
 
 use std::collections::BTreeMap;
 
@@ -90,6 +92,7 @@ impl std::fmt::Display for SecretUse {
 #[serde(tag = "engine")]
 pub enum Provision {
     PostgreSQL(PostgreSQL),
+    Redis(Redis),
 }
 
 impl Provision {
@@ -97,6 +100,7 @@ impl Provision {
     pub fn common(&self) -> Common<'_> {
         match self {
             Self::PostgreSQL(server) => server.common(),
+            Self::Redis(server) => server.common(),
         }
     }
 }

@@ -1,4 +1,4 @@
-// Orders keeps the orders of the sample shop in PostgreSQL and answers for them under /api/orders.
+// Orders keeps the orders of the sample shop in PostgreSQL, reads them through a cache, and answers for them under /api/orders.
 package main
 
 import (
@@ -17,13 +17,19 @@ func main() {
 	}
 	defer store.Close()
 
+	cache, err := openCache(os.Getenv)
+	if err != nil {
+		slog.Error("no cache", "error", err)
+		os.Exit(1)
+	}
+
 	// A first try only: a database that comes later is met by the first request.
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := store.Prepare(ctx); err != nil {
 		slog.Warn("the table is not there yet", "error", err)
 	}
-	if err := server.Run(routes(store, server.Instance())); err != nil {
+	if err := server.Run(routes(store, cache, server.Instance())); err != nil {
 		slog.Error("server ended", "error", err)
 		os.Exit(1)
 	}

@@ -23,8 +23,14 @@ type ledger interface {
 	Last(context.Context) ([]Order, error)
 }
 
-// routes answers for the orders. Every answer names the instance that gave it.
-func routes(orders ledger, instance string) http.Handler {
+// shelf is what the routes need of the cache.
+type shelf interface {
+	Get(ctx context.Context, id int64) (Order, string)
+	Put(context.Context, Order)
+}
+
+// routes answers for the orders. Every answer names the instance that gave it; one order also says what the cache did.
+func routes(orders ledger, cache shelf, instance string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", server.Healthy)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -54,8 +60,14 @@ func routes(orders ledger, instance string) http.Handler {
 			fail(w, instance, http.StatusNotFound, errNotFound)
 			return
 		}
-		order, err := orders.Get(r.Context(), id)
-		answer(w, instance, http.StatusOK, map[string]any{"order": order}, err)
+		order, found := cache.Get(r.Context(), id)
+		if found != "hit" {
+			order, err = orders.Get(r.Context(), id)
+		}
+		if found == "miss" && err == nil {
+			cache.Put(r.Context(), order)
+		}
+		answer(w, instance, http.StatusOK, map[string]any{"order": order, "cache": found}, err)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), patience)

@@ -26,8 +26,20 @@ func (m *memory) Get(_ context.Context, id int64) (Order, error) {
 
 func (m *memory) Last(context.Context) ([]Order, error) { return *m, nil }
 
+// box is a cache without a server.
+type box map[int64]Order
+
+func (b box) Get(_ context.Context, id int64) (Order, string) {
+	if order, ok := b[id]; ok {
+		return order, "hit"
+	}
+	return Order{}, "miss"
+}
+
+func (b box) Put(_ context.Context, order Order) { b[order.ID] = order }
+
 func TestRoutes(t *testing.T) {
-	handler := routes(&memory{}, "orders-1")
+	handler := routes(&memory{}, box{}, "orders-1")
 	for _, step := range []struct {
 		method, path, body string
 		status             int
@@ -36,7 +48,8 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/api/orders", `{"item": "tea"}`, 201, `"item":"tea"`},
 		{"POST", "/api/orders", `{}`, 400, `send an order`},
 		{"GET", "/api/orders", "", 200, `"id":1`},
-		{"GET", "/api/orders/1", "", 200, `"instance":"orders-1"`},
+		{"GET", "/api/orders/1", "", 200, `"cache":"miss","instance":"orders-1"`},
+		{"GET", "/api/orders/1", "", 200, `"cache":"hit"`},
 		{"GET", "/api/orders/2", "", 404, `no such order`},
 		{"GET", "/api/orders/tea", "", 404, `no such order`},
 		{"GET", "/healthz", "", 200, "ok"},
@@ -50,6 +63,16 @@ func TestRoutes(t *testing.T) {
 		if got.Header().Get("X-Instance") != "orders-1" {
 			t.Errorf("%s %s: no X-Instance", step.method, step.path)
 		}
+	}
+}
+
+func TestNoCache(t *testing.T) {
+	none, err := openCache(func(string) string { return "" })
+	if _, found := none.Get(t.Context(), 1); err != nil || found != "none" {
+		t.Errorf("without CACHE_URL: %s, %v", found, err)
+	}
+	if _, err := openCache(func(string) string { return "memcached://host" }); err == nil {
+		t.Error("another protocol is taken")
 	}
 }
 
