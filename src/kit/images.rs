@@ -21,6 +21,14 @@ pub fn valkey(version: &str) -> String {
     format!("docker.io/valkey/valkey:{version}")
 }
 
+/// Tested versions of Redis, newest first. <https://redis.io/docs/latest/operate/oss_and_stack/install/version-mgmt/>
+pub const REDIS: &[(&str, &str)] = &[("8", "8.10.1")];
+
+/// The official image of a Redis version.
+pub fn redis(version: &str) -> String {
+    format!("docker.io/library/redis:{version}")
+}
+
 /// A version of an engine: the part that its data depends on, and all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {

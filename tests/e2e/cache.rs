@@ -1,10 +1,11 @@
-//! The cache: read through by real services, killed, and changed by hand.
+//! The cache: read through by real services, killed, changed by hand, and of another engine.
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, LogParams};
+use microapp::app::Status;
 use serde_json::json;
 
 use crate::load::{get, post};
@@ -20,7 +21,19 @@ async fn a_cache_is_read_through_and_outlives_what_is_done_to_it() {
     is_read_through(&space).await;
     a_killed_cache_knows_everybody_when_it_is_ready(&space).await;
     a_password_that_was_changed_by_hand_comes_back(&space).await;
+    // The same services on another engine, told nothing of it.
+    space.apply(shop(|spec| spec["cache"] = json!({ "engine": "Redis" }))).await;
+    space.until("shop", "on Redis", |s| runs(s, "Redis")).await;
+    space.until_ready("shop").await;
+    is_read_through(&space).await;
     who_leaves_is_forgotten(&space).await;
+}
+
+fn runs(status: &Status, engine: &str) -> bool {
+    status
+        .parts
+        .iter()
+        .any(|part| part.name == "cache" && part.engine.as_deref() == Some(engine) && part.ready == "True")
 }
 
 async fn is_read_through(space: &Space) {
@@ -67,10 +80,11 @@ async fn a_password_that_was_changed_by_hand_comes_back(space: &Space) {
 }
 
 async fn who_leaves_is_forgotten(space: &Space) {
-    let users = || administrator(space, "valkey-cli", &["ACL", "USERS"]);
+    let users = || administrator(space, "redis-cli", &["ACL", "USERS"]);
     assert!(users().await.contains("orders"));
     space
         .apply(shop(|spec| {
+            spec["cache"] = json!({ "engine": "Redis" });
             service(spec, "orders")["uses"].as_array_mut().unwrap().retain(|used| used["component"] != "Cache");
         }))
         .await;

@@ -1,4 +1,4 @@
-//! Applications on real pods, with a real PostgreSQL, Valkey and Envoy. `tests/e2e/run` gives them a cluster
+//! Applications on real pods, with a real PostgreSQL, Valkey, Redis and Envoy. `tests/e2e/run` gives them a cluster
 //! with the operator; without `MICROAPP_E2E` they are left out, aloud.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

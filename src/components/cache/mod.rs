@@ -1,6 +1,7 @@
 //! The cache: one server, and in it a login for each part that uses it. All of them share the keys.
 
 mod pod;
+mod redis;
 mod server;
 mod spec;
 mod valkey;
@@ -16,6 +17,7 @@ impl Component for Cache {
     fn engine(&self) -> &'static dyn Engine<Self> {
         match self.engine.unwrap_or_default() {
             CacheEngine::Valkey => &valkey::VALKEY,
+            CacheEngine::Redis => &redis::REDIS,
         }
     }
 

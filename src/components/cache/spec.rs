@@ -11,7 +11,7 @@ use crate::kit::fields::{IntOrText, Runtime, Storage};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cache {
-    /// `Valkey` (default). Every client of Redis speaks to it.
+    /// `Valkey` (default) or `Redis`. Every client of Redis speaks to both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<CacheEngine>,
     /// Version of the engine: a major (`9`) or an exact one (`9.1.1`). Default: the one that kept data has, or else the
@@ -32,4 +32,5 @@ pub struct Cache {
 pub enum CacheEngine {
     #[default]
     Valkey,
+    Redis,
 }
