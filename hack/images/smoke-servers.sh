@@ -45,6 +45,14 @@ check "postgres ends at SIGINT again" ends_with 0 INT $postgres
 start 999
 check "postgres starts on a volume that is open to its group" gives 700 stat -c %a "$data"
 
+for server in valkey redis; do
+	environment=()
+	unpack $server /data
+	become 999 $server $server-server --save '' --dir /data >$work/$server.log 2>&1 & cache=$!
+	check "$server answers" soon says PONG as 999 $server $server-cli ping
+	check "$server ends at SIGTERM" ends_with 0 TERM $cache
+done
+
 unpack shop-orders
 environment=(DATABASE_HOST=$address DATABASE_NAME=the-shop DATABASE_USERNAME=postgres "DATABASE_PASSWORD=a'b\$c")
 for n in 1 2; do
@@ -56,6 +64,7 @@ for port in 8081 8082; do check "orders at $port is ready" soon curl -sf http://
 check "both instances made the table, at once" fails grep "not there yet" $work/orders-1.log $work/orders-2.log
 check "the first writes an order" says '"instance":"orders-1","order":{"id":1,' curl -s http://127.0.0.1:8081/api/orders -d '{"item": "tea"}'
 check "the second reads it" says '"item":"tea"' curl -s http://127.0.0.1:8082/api/orders/1
+check "it has no cache, and says so" says '"cache":"none"' curl -s http://127.0.0.1:8082/api/orders/1
 check "the page shows it" soon says tea curl -s http://127.0.0.1:8080/
 check "orders ends at SIGTERM" ends_with 0 TERM $orders
 check "the page is there without orders" says "No orders to show" curl -s http://127.0.0.1:8080/
