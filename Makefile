@@ -27,9 +27,10 @@ operator: ## the program, static, as it goes into the image of the demo and of t
 	cargo rustc --locked --bin microapp -- -C target-feature=+crt-static -C strip=symbols
 	install -D target/debug/microapp target/static/microapp
 
-lint: ## formatting and lints, of scripts too; and licences, once `make audit` was run
+lint: ## formatting, lints, laws and words; scripts too; and licences, once `make audit` was run
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked --quiet --test architecture
 	@hack/lint-scripts
 	@hack/tools/audit --built
 

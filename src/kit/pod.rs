@@ -2,9 +2,9 @@
 //! shutdown takes.
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
-    PodSecurityContext, Probe, SeccompProfile, SecurityContext, SleepAction, TCPSocketAction, TopologySpreadConstraint,
-    Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, Lifecycle,
+    LifecycleHandler, ObjectFieldSelector, PodSecurityContext, Probe, SeccompProfile, SecurityContext, SleepAction,
+    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::{
     api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString,
@@ -89,6 +89,16 @@ pub fn memory(name: &str, size: &str) -> Volume {
     let mut volume = scratch(name, size);
     volume.empty_dir.get_or_insert_default().medium = Some("Memory".into());
     volume
+}
+
+/// A variable with the number of the pod in its StatefulSet, from 0 on: by it members of a cluster know which they are.
+pub fn ordinal(name: &str) -> EnvVar {
+    let field_path = "metadata.labels['apps.kubernetes.io/pod-index']".into();
+    let source = EnvVarSource {
+        field_ref: Some(ObjectFieldSelector { field_path, ..Default::default() }),
+        ..Default::default()
+    };
+    EnvVar { name: name.into(), value_from: Some(source), ..Default::default() }
 }
 
 /// Where a volume is seen.

@@ -19,6 +19,7 @@ use crate::kit::{
 };
 
 pub const PORT: i32 = 6379;
+
 /// A server that speaks the protocol of Redis.
 pub struct Server {
     /// As the user writes it.
