@@ -27,9 +27,12 @@ pub async fn space(stem: &str) -> Option<Space> {
     Some(Space::new(&Client::try_from(config).expect("a client can be made"), stem).await)
 }
 
-/// The sample, changed by the test.
+/// The sample, changed by the test. Its services ask for little CPU: six shops stand on a node of two cores.
 pub fn shop(change: impl Fn(&mut Value)) -> Value {
     let mut shop: Value = serde_yaml::from_str(SHOP).expect("the sample is YAML");
+    for service in shop["spec"]["services"].as_array_mut().expect("the sample has services") {
+        service["resources"] = json!({ "requests": { "cpu": "10m", "memory": "32Mi" } });
+    }
     change(&mut shop["spec"]);
     json!({ "apiVersion": shop["apiVersion"], "kind": shop["kind"], "metadata": shop["metadata"], "spec": shop[
         "spec"] })
