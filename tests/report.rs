@@ -492,3 +492,24 @@ fn a_database_that_cannot_be_started_keeps_no_cache_from_its_users() {
     put(&mut observed, "StatefulSet", "shop-database", Facts::Workload(Workload::default()));
     assert!(of(&observed, "Deployment/shop-provisioner").unwrap().is_held());
 }
+
+#[test]
+fn a_cache_that_kept_nothing_changes_its_engine_and_is_opened_by_any_password() {
+    let app = application(|app| app["spec"]["cache"] = json!({ "engine": "Redis", "storage": {} }));
+    let mut observed = observed();
+    // It was Valkey, and kept nothing; what an anchor was made with cannot be changed.
+    let anchor = Anchor { engine: "Valkey".into(), id: "0b8f4a5e".into(), major: "9".into(), ..Default::default() };
+    put(&mut observed, "ControllerRevision", "shop-cache-data", Facts::Anchor(anchor));
+    let claim = Claim { bound: true, engine: "Redis".into(), major: "8".into(), ..Default::default() };
+    for claim in [None, Some(claim)] {
+        if let Some(claim) = claim {
+            put(&mut observed, "PersistentVolumeClaim", "data-shop-cache-0", Facts::Claim(claim));
+        }
+        let made = objects(&app, &observed);
+        let of = |id: &str| made.iter().find(|object| object.id().to_string() == id).unwrap();
+        assert!(!of("StatefulSet/shop-cache").is_held());
+        assert_eq!(of("ControllerRevision/shop-cache-data").body["data"]["engine"], "Valkey");
+        let admin = made.iter().find(|object| object.name.starts_with("shop-cache-admin-")).unwrap();
+        assert_eq!(admin.secret.as_ref().unwrap().opens, [""; 0], "each start takes the password that there is");
+    }
+}

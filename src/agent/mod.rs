@@ -78,7 +78,8 @@ fn whole(error: &dyn std::error::Error) -> String {
         .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
-/// Waits after failures: twice as long each time, and never all pods at the same moment.
+/// Waits after failures: twice as long each time, up to `longest`, and as much again by chance, so that pods which
+/// failed together do not come back together.
 fn backoff(first: Duration, longest: Duration) -> ExponentialBackoff {
     let waits = ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest).with_jitter();
     waits.without_max_times().into()
@@ -98,4 +99,19 @@ fn cluster() -> Result<Client, Error> {
     config.read_timeout = Some(SILENCE);
     config.default_retry = false;
     Ok(Client::try_from(config)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_the_longest_and_differ() {
+        let waits = || backoff(Duration::from_secs(2), Duration::from_secs(10)).take(50).collect::<Vec<_>>();
+        for (wait, due) in waits().into_iter().zip([2, 4, 8].into_iter().chain(std::iter::repeat(10))) {
+            let due = Duration::from_secs(due);
+            assert!(wait >= due && wait <= due * 2, "{wait:?} of {due:?}");
+        }
+        assert_ne!(waits(), waits());
+    }
 }

@@ -199,7 +199,11 @@ pub fn pod(from: &Pod) -> observed::Pod {
         ready,
         deleting: from.metadata.deletion_timestamp.is_some(),
         revision: label("controller-revision-hash"),
-        since: readiness.and_then(|c| c.last_transition_time).map(|since| since.0),
+        // One that no node takes has no such condition.
+        since: readiness
+            .and_then(|c| c.last_transition_time)
+            .or_else(|| from.metadata.creation_timestamp.clone())
+            .map(|since| since.0),
         trouble: unschedulable
             .or_else(|| containers.filter_map(trouble).next())
             .filter(|_| !ready)
@@ -233,4 +237,24 @@ fn trouble(container: &ContainerStatus) -> Option<(String, String)> {
         ended.reason.clone().unwrap_or_else(|| "Error".into()),
         format!("container {}: exit {}", container.name, ended.exit_code),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_no_node_takes_is_unready_since_it_was_made() -> Result<(), serde_json::Error> {
+        let pod = |conditions: serde_json::Value| {
+            let made = serde_json::json!({ "metadata": { "creationTimestamp": "2026-11-29T10:00:00Z" },
+                "status": { "conditions": conditions } });
+            serde_json::from_value::<Pod>(made).map(|it| super::pod(&it).since.map(|since| since.to_string()))
+        };
+        let none = pod(serde_json::json!([{ "type": "PodScheduled", "status": "False" }]))?;
+        assert_eq!(none.as_deref(), Some("2026-11-29T10:00:00Z"));
+        let later = serde_json::json!([{ "type": "Ready", "status": "False",
+            "lastTransitionTime": "2026-11-29T11:00:00Z" }]);
+        assert_eq!(pod(later)?.as_deref(), Some("2026-11-29T11:00:00Z"));
+        Ok(())
+    }
 }

@@ -36,6 +36,8 @@ pub struct Store<'a> {
     /// Pods, each with a claim for each of the volumes.
     pub replicas: i32,
     pub volumes: &'static [&'static str],
+    /// Only the administrator's Secret opens it: without that, a new one would open nothing.
+    pub sealed: bool,
     /// Its users log in: each gets a credential of its own, owned by the anchor.
     pub has_logins: bool,
     /// Its servers form a cluster at their very first start, and only then: the anchor remembers that they did.
@@ -67,12 +69,15 @@ pub fn anchor_name(scope: &Scope<'_>, part: &PartName) -> String {
     scope.object(part, "data")
 }
 
-/// The version that a part's data was written by, if it is recorded. Where anchor and claim disagree, the claim is
-/// opened as neither.
-pub fn recorded(scope: &Scope<'_>, part: &PartName) -> Option<String> {
+/// The version of an engine that a part's data was written by, if some was and it is recorded. Where anchor and
+/// claim disagree, the claim is opened as neither.
+pub fn recorded(scope: &Scope<'_>, part: &PartName, engine: &str) -> Option<String> {
+    let is_own = |written: &str| written.is_empty() || written == engine;
     let claim = volumes::claim_name(volumes::DATA, &scope.object(part, ""), 0);
-    let claim = scope.observed.claim(&claim).filter(|claim| !claim.deleting).map(|there| there.major.clone());
-    let noted = scope.observed.anchor(&anchor_name(scope, part)).map(|(_, there)| there.major.clone());
+    let claim = scope.observed.claim(&claim).filter(|claim| !claim.deleting && is_own(&claim.engine));
+    let noted = scope.observed.anchor(&anchor_name(scope, part));
+    let noted = noted.filter(|(_, anchor)| is_own(&anchor.engine) && !anchor.volumes.is_empty());
+    let (claim, noted) = (claim.map(|claim| claim.major.clone()), noted.map(|(_, anchor)| anchor.major.clone()));
     noted.into_iter().chain(claim).find(|major| !major.is_empty())
 }
 
@@ -89,6 +94,7 @@ impl<'a> Store<'a> {
             storage: None,
             replicas: 1,
             volumes,
+            sealed: true,
             has_logins: false,
             bootstraps: false,
         }
@@ -128,9 +134,10 @@ impl<'a> Store<'a> {
         self.anchor_ref().credential(&self.scope.object(&self.part, "admin"), 1)
     }
 
-    /// The Secret of the administrator. Nobody can open the data without it.
+    /// The Secret of the administrator.
     pub fn admin_secret(&self, username: &str) -> Objects {
-        credentials::login(self.scope, &self.anchor_ref(), &self.part, &self.admin(), username, self.claims())
+        let opens = if self.sealed { self.claims() } else { vec![] };
+        credentials::login(self.scope, &self.anchor_ref(), &self.part, &self.admin(), username, opens)
     }
 
     /// How the names of the Secrets of one login begin. Names of objects know no underscore.
@@ -160,8 +167,7 @@ impl<'a> Store<'a> {
         let there = scope.observed.anchor(&anchor.name).map(|(_, anchor)| anchor);
         // What it records cannot be changed any more.
         let id = there.map(|anchor| &anchor.id).filter(|id| !id.is_empty()).unwrap_or(&anchor.id);
-        // Where nothing is kept but credentials, another engine may use them.
-        let engine = there.map(|anchor| anchor.engine.as_str()).filter(|it| !it.is_empty() && claims.is_empty());
+        let engine = there.map(|anchor| anchor.engine.as_str()).filter(|engine| !engine.is_empty());
         let content = serde_json::json!({ "engine": engine.unwrap_or(self.engine), "id": id });
         let mut metadata = scope.anchor(anchor.name.clone(), &self.part);
         let bound = |name: &&str| scope.observed.claim(name).is_some_and(|claim| claim.bound);

@@ -116,8 +116,10 @@ impl Place<'_> {
             Some(claim) if written(&claim.engine) || unread(&claim.major) => {
                 (claim.engine.clone(), claim.major.clone())
             }
+            Some(claim) if !claim.engine.is_empty() => return None,
+            // What the anchor was made for matters only if something was kept.
             _ => anchor
-                .filter(|anchor| written(&anchor.engine))
+                .filter(|anchor| written(&anchor.engine) && anchor.volumes.iter().any(|name| name == self.claim))
                 .map(|anchor| (anchor.engine.clone(), anchor.major.clone()))?,
         };
         let ask =

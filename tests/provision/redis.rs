@@ -185,13 +185,19 @@ async fn each_service_reaches_the_keys_and_nothing_beyond() -> anyhow::Result<()
         "ACL SETUSER orders allcommands",
         "ACL LIST",
         "CLIENT LIST",
+        "CLIENT KILL ID 1",
+        "CLIENT PAUSE 1",
+        "CLIENT UNBLOCK 1",
         "FUNCTION LIST",
         "SCRIPT FLUSH",
         "SHUTDOWN",
         "MONITOR",
         "MODULE LIST",
     ] {
-        assert_eq!(refusal(case.ask::<Value>("orders", &orders, closed).await), "NOPERM", "{closed}");
+        for (service, password) in [("orders", &orders), ("stats", &stats)] {
+            let answer = case.ask::<Value>(service, password, closed).await;
+            assert_eq!(refusal(answer), "NOPERM", "{service}: {closed}");
+        }
     }
     for closed in ["SET cart:1 x", "DEL cart:1", "PUBLISH news x", "EVAL return(1) 0"] {
         assert_eq!(refusal(case.ask::<Value>("stats", &stats, closed).await), "NOPERM", "{closed}");
@@ -273,4 +279,16 @@ async fn a_missing_secret_is_told_of_whom_it_is() -> anyhow::Result<()> {
     case.secret("stats-v1", "stats", &password("stats"))?;
     assert_eq!(reasons(&case.round().await), [("orders", "LoggedIn"), ("stats", "AdministratorMissing")]);
     Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a Valkey or Redis server: `make test` runs it"]
+async fn no_key_of_a_service_refutes_another_one() -> anyhow::Result<()> {
+    let Some(case) = Case::new(&[("orders", false), ("stats", true)])? else { return Ok(()) };
+    case.sound().await?;
+    for name in ["stats", "orders"] {
+        case.ask::<Value>("orders", &password("orders"), &format!("DEL microapp:verified:{name}")).await?;
+        case.ask::<Value>("orders", &password("orders"), &format!("LPUSH microapp:verified:{name} x")).await?;
+    }
+    case.sound().await
 }

@@ -3,6 +3,7 @@
 //!
 //! It changes and removes only what carries the application's mark, and what it removes is access, never data.
 
+mod failure;
 pub mod postgresql;
 mod redis;
 mod report;
@@ -21,9 +22,10 @@ use tracing::{info, warn};
 use super::server::{self, Readiness};
 use super::{Error, cluster, read_plan};
 use crate::kit::agents::{
-    LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, SECRETS_FOLDER, SecretDigests, User,
-    WHOLE_SECRETS_FOLDER,
+    LOGINS_FOLDER, PLAN_FILE, PLAN_FOLDER, Plan, Proof, Provision, SECRETS_FOLDER, SecretDigests, WHOLE_SECRETS_FOLDER,
 };
+pub use failure::Failure;
+use failure::proof;
 use report::Reporter;
 pub use rounds::{Found, tend};
 use secrets::Folders;
@@ -31,7 +33,6 @@ use secrets::Folders;
 /// What was not there when the pod began is mounted within two rounds of the kubelet: until then, a Secret that is not
 /// seen may well be there.
 const MOUNTING: Duration = Duration::from_secs(120);
-const MESSAGE_CHARACTERS: usize = 256;
 /// As long as the operator may take to read of a failure before it is repaired.
 const HEARD: Duration = Duration::from_secs(1);
 
@@ -74,50 +75,6 @@ pub async fn run(options: Options) -> Result<(), Error> {
 /// The one reason that makes a new login.
 const SECRET_MISSING: &str = reason::SECRET_MISSING.name();
 const SECRET_UNREAD: &str = reason::SECRET_UNREAD.name();
-
-/// Why a binding does not work. Each sentence goes to the user, and holds no secret.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Failure {
-    #[error("{0}")]
-    LoginRefused(String),
-    #[error("{0}")]
-    ServerUnreachable(String),
-    #[error("key {key} of Secret {secret} is missing")]
-    SecretMissing { secret: String, key: &'static str },
-    #[error("key {key} of Secret {secret} cannot be read: {kind}")]
-    SecretUnread { secret: String, key: &'static str, kind: std::io::ErrorKind },
-    #[error("{0}")]
-    AccessMissing(String),
-    #[error("{0}")]
-    AccessTooWide(String),
-    #[error("{0}")]
-    NotManaged(String),
-    #[error("{0}")]
-    WrongVersion(String),
-}
-
-impl Failure {
-    /// Of two Secrets that can be missing, the proof's own alone is `SecretMissing`: a new one is made for it, which
-    /// would not help if the other one is gone.
-    fn reason(&self, own: &str) -> &'static str {
-        match self {
-            Self::LoginRefused(_) => reason::LOGIN_REFUSED.name(),
-            Self::ServerUnreachable(_) => reason::SERVER_UNREACHABLE.name(),
-            Self::SecretMissing { secret, .. } if secret == own => SECRET_MISSING,
-            Self::SecretMissing { .. } => reason::ADMINISTRATOR_MISSING.name(),
-            Self::SecretUnread { .. } => SECRET_UNREAD,
-            Self::AccessMissing(_) => reason::ACCESS_MISSING.name(),
-            Self::AccessTooWide(_) => reason::ACCESS_TOO_WIDE.name(),
-            Self::NotManaged(_) => reason::NOT_MANAGED.name(),
-            Self::WrongVersion(_) => reason::WRONG_VERSION.name(),
-        }
-    }
-
-    fn explain(&self, proof: &mut Proof) {
-        proof.reason = self.reason(&proof.secret).into();
-        proof.message = self.to_string().chars().take(MESSAGE_CHARACTERS).collect();
-    }
-}
 
 /// A username and its password, as the pod of the service gets them.
 struct Login {
@@ -218,13 +175,7 @@ impl Provisioner {
         let failure =
             Failure::ServerUnreachable(format!("the server did not answer everything within {} s", deadline.as_secs()));
         let common = provision.common();
-        let proof = |user: User| {
-            let component = common.component.to_owned();
-            let mut proof = Proof { service: user.service, component, secret: user.secret, ..Default::default() };
-            failure.explain(&mut proof);
-            proof
-        };
-        common.users.into_iter().map(proof).collect()
+        common.users.into_iter().map(|user| proof(common.component, user, Err(failure.clone()))).collect()
     }
 
     /// Ends when the server ends the session that waits for it. Never, if there is none.

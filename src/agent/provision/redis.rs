@@ -11,12 +11,9 @@ use redis::{
     RedisConnectionInfo, RedisError, aio::MultiplexedConnection, cmd,
 };
 
-use super::{Failure, Login, Obstacle, Server};
+use super::{Failure, Login, Obstacle, Server, proof};
 use crate::agent::{users::hashed, whole};
-use crate::kit::{
-    agents::{ADMINISTRATOR, CacheLogin, PROVISIONED, Proof, Redis},
-    reason,
-};
+use crate::kit::agents::{ADMINISTRATOR, CacheLogin, PROVISIONED, Proof, Redis, User};
 
 /// For each exchange with a server.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -37,8 +34,9 @@ const READ_WRITE: &[&str] = &[
     "+script|exists",
     "+info",
 ];
+/// `@connection` alone would let it end the sessions of others.
 const READ_ONLY: &[&str] =
-    &["%R~*", "resetchannels", "-@all", "+@read", "+@connection", "+info", "-keys", "+acl|whoami"];
+    &["%R~*", "resetchannels", "-@all", "+@read", "+@connection", "-@admin", "-@dangerous", "+info", "+acl|whoami"];
 
 impl Server for Redis {
     fn prove<'a>(&'a self, logins: &'a Path) -> BoxFuture<'a, Vec<Proof>> {
@@ -55,17 +53,8 @@ impl Server for Redis {
 }
 
 async fn prove(server: &Redis, login: &CacheLogin, logins: &Path) -> Proof {
-    let (service, component, secret) = (login.service.clone(), server.component.clone(), login.secret.clone());
-    let mut proof = Proof { service, component, secret, ..Default::default() };
-    match log_in(server, login, logins).await {
-        Ok(identity) => {
-            proof.proved = true;
-            proof.reason = reason::LOGGED_IN.into();
-            proof.identity = identity;
-        }
-        Err(failure) => failure.explain(&mut proof),
-    }
-    proof
+    let user = User { service: login.service.clone(), secret: login.secret.clone() };
+    proof(&server.component, user, log_in(server, login, logins).await)
 }
 
 /// Who the server says it is, if it may set and get, or only get, and change no settings.
@@ -81,7 +70,12 @@ async fn log_in(server: &Redis, login: &CacheLogin, logins: &Path) -> Result<Str
         (true, Err(failure @ Failure::ServerUnreachable(_))) => return Err(failure),
         _ => {}
     }
-    ask::<Option<String>>(&mut session, cmd("GET").arg(&key)).await?;
+    if login.read_only {
+        // Whoever writes may have put anything there: whether it is there can be asked of all.
+        ask::<bool>(&mut session, cmd("EXISTS").arg(&key)).await?;
+    } else {
+        ask::<Option<String>>(&mut session, cmd("GET").arg(&key)).await?;
+    }
     match ask::<redis::Value>(&mut session, cmd("CONFIG").arg("GET").arg("maxmemory")).await {
         Ok(_) => Err(Failure::AccessTooWide(format!("{identity} can read and change the settings of the server"))),
         Err(failure @ Failure::ServerUnreachable(_)) => Err(failure),
@@ -128,10 +122,10 @@ async fn users(server: &Redis, logins: &Path) -> Result<Vec<Obstacle>, Failure> 
     Ok(obstacles)
 }
 
-/// Waits for what never comes, which ends with the session.
+/// Waits for a replica, which never comes, until the session ends. No name that services use is asked for.
 async fn ended(server: &Redis, logins: &Path) -> Result<(), Failure> {
     let mut session = administrator(server, logins, None).await?;
-    let ended = ask::<redis::Value>(&mut session, cmd("BLPOP").arg("microapp:never").arg(0)).await;
+    let ended = ask::<redis::Value>(&mut session, cmd("WAIT").arg(1).arg(0)).await;
     ended.inspect_err(|error| tracing::debug!(%error, "the server has ended the session")).ok();
     Ok(())
 }

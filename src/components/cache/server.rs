@@ -43,7 +43,9 @@ impl Engine<Cache> for Server {
     fn store<'a>(&self, scope: &'a Scope<'a>, spec: &'a Cache) -> Option<Store<'a>> {
         let store = Store::new(scope, PartName::component(Cache::ROLE), self.name, self.version(scope, spec).major);
         let volumes: &[&str] = if spec.storage.is_some() { &[DATA] } else { &[] };
-        Some(Store { storage: spec.storage.as_ref(), volumes, reads: store::older, has_logins: true, ..store })
+        // Each start writes the administrator as the Secret has it: what is kept opens with any.
+        let own = Store { volumes, reads: store::older, sealed: false, has_logins: true, ..store };
+        Some(Store { storage: spec.storage.as_ref(), ..own })
     }
 
     fn obstacles(&self, scope: &Scope<'_>, spec: &Cache) -> Vec<Problem> {
@@ -99,7 +101,8 @@ impl Engine<Cache> for Server {
 impl Server {
     /// What the user asks for; else what kept data was written by; else the newest tested.
     fn version(&self, scope: &Scope<'_>, spec: &Cache) -> Version {
-        let kept = spec.storage.as_ref().and_then(|_| store::recorded(scope, &PartName::component(Cache::ROLE)));
+        let part = PartName::component(Cache::ROLE);
+        let kept = spec.storage.as_ref().and_then(|_| store::recorded(scope, &part, self.name));
         images::version_of(self.tested, spec.version.as_ref().map(ToString::to_string), kept)
     }
 }

@@ -116,7 +116,7 @@ impl Engine<Database> for PostgreSql {
 
 /// What the user asks for; else what the data was written by; else the newest tested.
 fn version(scope: &Scope<'_>, spec: &Database) -> Version {
-    let recorded = store::recorded(scope, &PartName::component(Database::ROLE));
+    let recorded = store::recorded(scope, &PartName::component(Database::ROLE), ENGINE);
     images::version_of(images::POSTGRESQL, spec.version.as_ref().map(ToString::to_string), recorded)
 }
 

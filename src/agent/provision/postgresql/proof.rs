@@ -5,11 +5,8 @@ use std::path::Path;
 
 use futures::future::join_all;
 
-use super::{Failure, Login, access_role, session, within};
-use crate::kit::{
-    agents::{DatabaseLogin, PostgreSQL, Proof},
-    reason,
-};
+use super::{super::proof, Failure, Login, access_role, session, within};
+use crate::kit::agents::{DatabaseLogin, PostgreSQL, Proof, User};
 
 /// A server has few connections, and they are for the services.
 const AT_ONCE: usize = 4;
@@ -41,26 +38,8 @@ pub async fn prove(server: &PostgreSQL, logins: &Path) -> Vec<Proof> {
 }
 
 async fn prove_one(server: &PostgreSQL, login: &DatabaseLogin, logins: &Path) -> Proof {
-    let mut proof = unproved(server, login);
-    match log_in(server, login, logins).await {
-        Ok(identity) => {
-            proof.proved = true;
-            proof.reason = reason::LOGGED_IN.into();
-            proof.identity = identity;
-        }
-        Err(failure) => failure.explain(&mut proof),
-    }
-    proof
-}
-
-/// The proof of a login before it is tried.
-fn unproved(server: &PostgreSQL, login: &DatabaseLogin) -> Proof {
-    Proof {
-        service: login.service.clone(),
-        component: server.component.clone(),
-        secret: login.secret.clone(),
-        ..Default::default()
-    }
+    let user = User { service: login.service.clone(), secret: login.secret.clone() };
+    proof(&server.component, user, log_in(server, login, logins).await)
 }
 
 /// Who the server says it is, if it has exactly the access that the plan gives it.
